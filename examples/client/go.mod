@@ -1,0 +1,3 @@
+module example.org/directory
+
+go 1.26.0

@@ -1,0 +1,3 @@
+module example.org/replicas
+
+go 1.26.0
