@@ -58,6 +58,9 @@ var never = map[string][]string{
 	"contract":        {module + "/mockserver", "testing", "net/http/httptest"},
 	"contract/report": {module + "/mockserver", "testing", "net/http/httptest"},
 	"mockserver":      {module + "/mockserver/control"}, // the mock does not lean on its own client
+	// A program that links them keeps every exported method of every type:
+	// half a megabyte of an image that has room for another half.
+	"internal/allinone": {"html/template", "text/template"},
 }
 
 // light lists every third-party package that a public package may bring into
