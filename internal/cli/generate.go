@@ -55,14 +55,15 @@ func generate(ctx context.Context, env Env, args []string) int {
 
 // national is a directory in the proportions of the real one, which has
 // 1,811,966 Practitioners, more roles than people, and some structures for
-// three people (incidents.md §1; the other numbers are estimates).
+// three people (incidents.md §1; the other numbers are estimates). A few people
+// have something of everything around them as well.
 func national(practitioners int) synth.Size {
 	return synth.Size{
 		Practitioners:      practitioners,
 		PractitionerRoles:  practitioners * 6 / 5,
-		Organizations:      practitioners * 3 / 10,
-		HealthcareServices: practitioners / 15,
-		Devices:            practitioners / 200,
+		Organizations:      max(8, practitioners*3/10),
+		HealthcareServices: max(4, practitioners/15),
+		Devices:            max(4, practitioners/200),
 	}
 }
 

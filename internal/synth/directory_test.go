@@ -70,6 +70,30 @@ func TestSizes(t *testing.T) {
 	}
 }
 
+// A directory too small for every kind of structure has a place for everyone
+// all the same, as the real one has.
+func TestFewStructuresHoldEveryone(t *testing.T) {
+	t.Parallel()
+	for structures := 2; structures < 2*cycle; structures += 5 {
+		d, err := New(Options{Seed: 3, Size: Size{Practitioners: 200, PractitionerRoles: 300, Organizations: structures}, Bare: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		roles, placed := 0, 0
+		for i := range d.Len("PractitionerRole") {
+			if role := d.activity(i); !role.inactive {
+				roles++
+				if role.organization != "" {
+					placed++
+				}
+			}
+		}
+		if placed < roles*95/100 {
+			t.Errorf("%d structures: %d of %d roles have one", structures, placed, roles)
+		}
+	}
+}
+
 func TestResourcesAreSound(t *testing.T) {
 	t.Parallel()
 	for name, d := range directories(t) {

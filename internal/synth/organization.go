@@ -1,5 +1,7 @@
 package synth
 
+import "slices"
+
 // A structure is an Organization: a legal entity, or a place of one.
 type structure struct {
 	header
@@ -135,19 +137,30 @@ func (o *structure) writeTelecom(w *writer) {
 	w.close("]")
 }
 
-// structureFor draws an active structure of a kind, -1 when there is none.
+// structureFor draws an active structure of a kind, or of another kind where a
+// small directory has none of it; -1 when it has no place at all.
 func (d *Directory) structureFor(s *source, where setting) int {
-	positions := settings[where]
+	positions := d.standing(settings[where])
+	if len(positions) == 0 {
+		positions = d.standing(places)
+	}
+	if len(positions) == 0 {
+		return -1
+	}
 	for range 8 {
 		i := positions[s.below(len(positions))]
-		if i >= d.structures {
-			continue
-		}
 		if i += cycle * s.below((d.structures-i+cycle-1)/cycle); !d.closed(i) {
 			return i
 		}
 	}
 	return -1
+}
+
+// standing are those of some positions in the cycle, in order, that a directory
+// of this size reaches.
+func (d *Directory) standing(positions []int) []int {
+	n, _ := slices.BinarySearch(positions, d.structures)
+	return positions[:n]
 }
 
 // closed tells whether the i-th structure is inactive; a legal entity lasts as

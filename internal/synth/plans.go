@@ -126,6 +126,17 @@ var settings = func() map[setting][]int {
 	return positions
 }()
 
+// places lists the positions of every structure that is no legal entity.
+var places = func() []int {
+	var positions []int
+	for i := range cycle {
+		if !planOf(i).legal() {
+			positions = append(positions, i)
+		}
+	}
+	return positions
+}()
+
 // planOf returns the plan of the i-th structure.
 func planOf(i int) *plan { return &blocks[i/blockSize%len(blocks)][i%blockSize] }
 
