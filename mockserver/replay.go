@@ -277,7 +277,7 @@ const pagePath = contextPath + "/v2/_page?id="
 
 // behind is the cursor after the matches of a recorded page.
 func (s *service) behind(e *fixtures.Exchange, snapshot *store.Snapshot) search.Cursor {
-	c := search.Cursor{Target: s.replies.searchOf(e), Total: -1, Revision: snapshot.Revision, Asked: s.now().UnixMilli(), Seq: -1}
+	c := search.Cursor{Target: s.replies.searchOf(e), Total: -1, State: snapshot.State, Asked: s.now().UnixMilli(), Seq: -1}
 	bundle, err := fhir.Parse(e.Response.Body)
 	if err != nil {
 		return c

@@ -361,7 +361,7 @@ func (c *call) page() {
 		c.fail(err, http.StatusInternalServerError)
 		return
 	}
-	snapshot, known := c.store.At(cursor.Revision)
+	snapshot, known := c.store.At(cursor.State)
 	q, err := search.Parse(c.store.Current().Table(), cursor.Target, c.rules(time.UnixMilli(cursor.Asked)))
 	switch {
 	case !known:

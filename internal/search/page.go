@@ -38,11 +38,11 @@ type Batch struct {
 
 // Cursor is where a search goes on. Its fields are what a page token carries.
 type Cursor struct {
-	Target   string // type?query as it was received
-	Total    int
-	Revision int64 // of the directory when the search began
-	Asked    int64 // when that was, in milliseconds since 1970
-	Seq      int64 // of the last match shown
+	Target string // type?query as it was received
+	Total  int
+	State  int64 // of the directory when the search began
+	Asked  int64 // when that was, in milliseconds since 1970
+	Seq    int64 // of the last match shown
 }
 
 // flushAt is the number of matches after which the resources that refer to
@@ -57,7 +57,7 @@ func First(snap *store.Snapshot, q *Query, target string) *Page {
 	if q.counts(snap, criteria) {
 		total = matches.Count()
 	}
-	start := Cursor{Target: target, Total: total, Revision: snap.Revision, Asked: q.rules.Now.UnixMilli(), Seq: -1}
+	start := Cursor{Target: target, Total: total, State: snap.State, Asked: q.rules.Now.UnixMilli(), Seq: -1}
 	return page(snap, q, matches, start)
 }
 

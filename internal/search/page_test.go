@@ -46,9 +46,9 @@ func follow(t testing.TB, s *store.Store, from *Cursor, r Rules) *Page {
 	if err != nil || c != *from {
 		t.Fatalf("the token of %+v: %+v, %v", *from, c, err)
 	}
-	snap, known := s.At(c.Revision)
+	snap, known := s.At(c.State)
 	if !known {
-		t.Fatalf("revision %d is not known", c.Revision)
+		t.Fatalf("state %d is not known", c.State)
 	}
 	q, err := Parse(snap.Table(), c.Target, r)
 	if err != nil {

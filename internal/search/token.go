@@ -53,7 +53,7 @@ const maxTarget = 2 << 20
 // server's look.
 func (s *Sealer) Seal(c Cursor) string {
 	plain := binary.AppendVarint(nil, int64(c.Total))
-	plain = binary.AppendVarint(plain, c.Revision)
+	plain = binary.AppendVarint(plain, c.State)
 	plain = binary.AppendVarint(plain, c.Asked)
 	plain = binary.AppendVarint(plain, c.Seq)
 	packed := bytes.NewBuffer(plain)
@@ -129,7 +129,7 @@ func unpack(plain []byte) (Cursor, error) {
 		}
 		numbers[i], plain = v, plain[n:]
 	}
-	c.Total, c.Revision, c.Asked, c.Seq = int(numbers[0]), numbers[1], numbers[2], numbers[3]
+	c.Total, c.State, c.Asked, c.Seq = int(numbers[0]), numbers[1], numbers[2], numbers[3]
 	target, err := io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(plain)), maxTarget+1))
 	if err != nil || len(target) > maxTarget {
 		return Cursor{}, ErrCorrupt

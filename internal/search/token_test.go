@@ -12,10 +12,10 @@ import (
 )
 
 var cursors = []Cursor{
-	{Target: "Practitioner?name=a", Total: 123, Revision: 4, Asked: 1749569400005, Seq: 49},
-	{Target: "Practitioner?name=a", Total: 123, Revision: 4, Asked: 1749569400005, Seq: 490},
+	{Target: "Practitioner?name=a", Total: 123, State: 4, Asked: 1749569400005, Seq: 49},
+	{Target: "Practitioner?name=a", Total: 123, State: 4, Asked: 1749569400005, Seq: 490},
 	{Target: "Organization", Total: -1, Seq: -1},
-	{Target: "Organization?name=" + strings.Repeat("É%20+é", 3000), Total: 1 << 40, Revision: 1 << 50, Asked: -1, Seq: 1<<63 - 1},
+	{Target: "Organization?name=" + strings.Repeat("É%20+é", 3000), Total: 1 << 40, State: 1 << 50, Asked: -1, Seq: 1<<63 - 1},
 	{},
 }
 

@@ -10,6 +10,11 @@ import (
 type Snapshot struct {
 	// Revision counts the writes since the set was loaded.
 	Revision int64
+	// State stands for what the directory holds: 0 as it was loaded, then a
+	// digest of all writes. Sessions and replicas that were written alike share it,
+	// so that a page token is followed where it leads to the same page.
+	State int64
+
 	store    *Store
 	overlays map[string]*overlay
 }

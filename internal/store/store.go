@@ -1,6 +1,9 @@
 package store
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -47,7 +50,8 @@ type Store struct {
 
 	mu        sync.Mutex
 	current   *Snapshot
-	snapshots map[int64]*Snapshot
+	snapshots map[int64]*Snapshot // by state
+	states    []int64             // of those, in order
 }
 
 // lazy is a segment built when it is first asked for. One that cannot be built,
@@ -186,7 +190,7 @@ func (s *Store) Reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.current = &Snapshot{store: s, overlays: s.overlaid(nil, s.added)}
-	s.snapshots = map[int64]*Snapshot{0: s.current}
+	s.snapshots, s.states = map[int64]*Snapshot{0: s.current}, []int64{0}
 }
 
 // Current returns the directory as it is now.
@@ -196,12 +200,12 @@ func (s *Store) Current() *Snapshot {
 	return s.current
 }
 
-// At returns the directory as it was at a revision, false for one this store
-// never had.
-func (s *Store) At(revision int64) (*Snapshot, bool) {
+// At returns the directory in a state, false for one this store never had, or
+// has forgotten.
+func (s *Store) At(state int64) (*Snapshot, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	snap, ok := s.snapshots[revision]
+	snap, ok := s.snapshots[state]
 	return snap, ok
 }
 
@@ -221,11 +225,30 @@ const history = 1000
 func (s *Store) Apply(changes ...Change) *Snapshot {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	next := &Snapshot{store: s, Revision: s.current.Revision + 1, overlays: s.overlaid(s.current.overlays, changes)}
+	next := &Snapshot{
+		Revision: s.current.Revision + 1,
+		State:    s.current.after(changes),
+		store:    s,
+		overlays: s.overlaid(s.current.overlays, changes),
+	}
 	s.current = next
-	s.snapshots[next.Revision] = next
-	delete(s.snapshots, next.Revision-history)
+	s.snapshots[next.State] = next
+	s.states = append(s.states, next.State)
+	if len(s.states) > history {
+		delete(s.snapshots, s.states[0])
+		s.states = s.states[1:]
+	}
 	return next
+}
+
+// after is the state that some changes lead to.
+func (s *Snapshot) after(changes []Change) int64 {
+	digest := sha256.New()
+	fmt.Fprintf(digest, "%d", s.State)
+	for _, c := range changes {
+		fmt.Fprintf(digest, "%q", []string{c.Type, c.ID, c.JSON})
+	}
+	return int64(binary.BigEndian.Uint64(digest.Sum(nil)))
 }
 
 // overlaid returns overlays with more changes in them.

@@ -85,6 +85,7 @@ func TestApply(t *testing.T) {
 		{[]Change{organization("a", `"name":"A"`)}, "c b a", "b"},      // back again
 		{[]Change{organization("c", `"name":"X4"`), organization("e", `"name":"X5"`), {Type: "Organization", ID: "b"}}, "a c e", "c e"},
 	}
+	var states []int64
 	for i, step := range steps {
 		if len(step.changes) > 0 {
 			if got := s.Apply(step.changes...); got != s.Current() {
@@ -94,9 +95,10 @@ func TestApply(t *testing.T) {
 		if got := s.Current().Revision; got != int64(i) {
 			t.Fatalf("step %d: revision %d", i, got)
 		}
+		states = append(states, s.Current().State)
 	}
 	for i, step := range steps {
-		snap, known := s.At(int64(i))
+		snap, known := s.At(states[i])
 		if !known {
 			t.Fatalf("revision %d is not known", i)
 		}
@@ -118,7 +120,7 @@ func TestApply(t *testing.T) {
 	}
 	for _, never := range []int64{-1, int64(len(steps)), 1 << 40} {
 		if _, known := s.At(never); known {
-			t.Errorf("revision %d is known", never)
+			t.Errorf("state %d is known", never)
 		}
 	}
 }
@@ -130,7 +132,7 @@ func TestManyWrites(t *testing.T) {
 	r := rand.New(rand.NewPCG(4, 3))
 	s := New(directory("Organization/0", "Organization/1", "Organization/2", "Organization/3"), Options{})
 	model := []string{"0", "1", "2", "3"}
-	want := []string{strings.Join(model, " ")}
+	want, states := []string{strings.Join(model, " ")}, []int64{0}
 	for range 400 {
 		var changes []Change
 		for range 1 + r.IntN(4) {
@@ -144,13 +146,13 @@ func TestManyWrites(t *testing.T) {
 			changes = append(changes, c)
 		}
 		s.Apply(changes...)
-		want = append(want, strings.Join(model, " "))
+		want, states = append(want, strings.Join(model, " ")), append(states, s.Current().State)
 		if n := len(s.Current().overlays["Organization"].layers); n > 12 {
 			t.Fatalf("%d layers after %d writes", n, len(want))
 		}
 	}
 	for revision := range want {
-		snap, _ := s.At(int64(revision))
+		snap, _ := s.At(states[revision])
 		last := int64(-1)
 		for _, doc := range snap.Search("Organization", nil).From(0, 99) {
 			if doc.Seq <= last {
@@ -169,18 +171,42 @@ func TestManyWrites(t *testing.T) {
 	}
 }
 
+// TestState: stores that were written alike are in the same state, and no other
+// two are, however many writes it took.
+func TestState(t *testing.T) {
+	t.Parallel()
+	loaded := New(directory("Organization/a"), Options{})
+	one, two := loaded.Fork(), loaded.Fork()
+	if one.Current().State != 0 || two.Current().State != 0 {
+		t.Error("a fork begins in another state than what was loaded")
+	}
+	one.Apply(organization("a", `"name":"x"`))
+	two.Apply(organization("a", `"name":"y"`))
+	if _, known := two.At(one.Current().State); known {
+		t.Error("other writes, the same state")
+	}
+	two.Reset()
+	if two.Apply(organization("a", `"name":"x"`)).State != one.Current().State {
+		t.Error("the same write, another state")
+	}
+	if before := one.Current().State; one.Apply(organization("a", `"name":"x"`)).State == before {
+		t.Error("a write that changes the order of the directory leaves its state")
+	}
+}
+
 // TestHistoryIsBounded: who writes without end is not remembered without end.
 func TestHistoryIsBounded(t *testing.T) {
 	t.Parallel()
 	s := New(directory("Organization/a"), Options{})
+	states := []int64{0}
 	for range history + 5 {
-		s.Apply(organization("a", ""))
+		states = append(states, s.Apply(organization("a", "")).State)
 	}
 	if len(s.snapshots) != history {
 		t.Errorf("%d revisions are kept", len(s.snapshots))
 	}
-	for revision, want := range map[int64]bool{0: false, 5: false, 6: true, history + 5: true} {
-		if _, known := s.At(revision); known != want {
+	for revision, want := range map[int]bool{0: false, 5: false, 6: true, history + 5: true} {
+		if _, known := s.At(states[revision]); known != want {
 			t.Errorf("revision %d is known: %v", revision, known)
 		}
 	}
@@ -430,7 +456,7 @@ func TestConcurrently(t *testing.T) {
 					t.Errorf("revision %d holds %d, counts %d, want %d", snap.Revision, got, m.Count(), want)
 					return
 				}
-				if again, known := s.At(snap.Revision); !known || again != snap {
+				if again, known := s.At(snap.State); !known || again != snap {
 					t.Errorf("revision %d is another snapshot", snap.Revision)
 				}
 				if _, found := snap.Get("Organization", "a"); !found {

@@ -26,8 +26,8 @@ type directory struct {
 
 type key struct{ typ, id string }
 
-// current is the view of the source as it is now, and the source's revision.
-func (d *directory) current() (view *store.Snapshot, revision int64) {
+// current is the view of the source as it is now, and the source's state.
+func (d *directory) current() (view *store.Snapshot, state int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	snap := d.source.Current()
@@ -42,14 +42,14 @@ func (d *directory) current() (view *store.Snapshot, revision int64) {
 			d.follow(snap)
 		}
 	}
-	return d.views[snap], snap.Revision
+	return d.views[snap], snap.State
 }
 
-// at is the view of the source at a revision, false for one that this source
-// never had, or has forgotten.
-func (d *directory) at(revision int64) (*store.Snapshot, bool) {
+// at is the view of the source in a state, false for one that this source never
+// had, or has forgotten.
+func (d *directory) at(state int64) (*store.Snapshot, bool) {
 	d.current()
-	snap, known := d.source.At(revision)
+	snap, known := d.source.At(state)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	view := d.views[snap]
@@ -83,7 +83,7 @@ func (d *directory) follow(snap *store.Snapshot) {
 		d.store.Apply(changes...)
 	}
 	maps.DeleteFunc(d.views, func(old, _ *store.Snapshot) bool {
-		kept, known := d.source.At(old.Revision)
+		kept, known := d.source.At(old.State)
 		return !known || kept != old
 	})
 	d.views[snap] = d.store.Current()

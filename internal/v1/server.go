@@ -277,7 +277,7 @@ func (c *call) search(typ string) error {
 	if err != nil {
 		return err
 	}
-	snap, revision := c.directory.current()
+	snap, state := c.directory.current()
 	q, err := readQuery(snap, typ, c.params, now, c.incident)
 	if err != nil {
 		return err
@@ -290,7 +290,7 @@ func (c *call) search(typ string) error {
 	c.found(page, c.params)
 	b := &bundle{call: c, id: uuid.New(), page: page, subset: narrow, self: self, published: now}
 	if page.Next != nil {
-		page.Next.Asked, page.Next.Revision = now.UnixMilli(), revision
+		page.Next.Asked, page.Next.State = now.UnixMilli(), state
 		c.sessions.keep(b.id, *page.Next)
 		b.next = c.nextPage(b.id, q, *page.Next)
 	}
@@ -376,7 +376,7 @@ func (c *call) getPages(id string) error {
 	}
 	typ, query, _ := strings.Cut(cursor.Target, "?")
 	asked := time.UnixMilli(cursor.Asked)
-	snap, known := c.directory.at(cursor.Revision)
+	snap, known := c.directory.at(cursor.State)
 	if !known {
 		return unknownSearch(id)
 	}
