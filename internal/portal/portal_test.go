@@ -245,6 +245,10 @@ func TestNobody(t *testing.T) {
 			t.Errorf("login with %.10q: %d", authorization, got.Code)
 		}
 	}
+	w.authorization = strings.Replace(token, "Bearer", "BEARER", 1) // as the login spells it
+	if got := w.do("GET", "/apis", ""); got.Code != 200 {
+		t.Errorf("BEARER: %d %s", got.Code, got.Body)
+	}
 	w.authorization = token
 	w.advance(8 * 24 * time.Hour)
 	if got := w.do("GET", "/apis", ""); got.Code != 401 {

@@ -54,8 +54,9 @@ func (t *tokens) sign(s string) string {
 
 // user is who sent a request, by the Authorization header or by the cookie.
 func (t *tokens) user(r *http.Request) (string, bool) {
-	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if !ok {
+	// The login calls the token's type BEARER; whoever sends that word is heard.
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
 		c, err := r.Cookie(cookieName)
 		if err != nil {
 			return "", false
