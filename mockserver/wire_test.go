@@ -365,7 +365,7 @@ func TestReplicas(t *testing.T) {
 	if !cmp.Equal(decodeBundle(t, text).Entry[0].Resource, decodeBundle(t, same).Entry[0].Resource) {
 		t.Error("a replica answers another page")
 	}
-	other := serve(t, fixtures.Merge(fixtures.Default(), &fixtures.Set{Table: fixtures.DefaultTable()}))
+	other := serve(t, must(fixtures.Merge(fixtures.Default(), &fixtures.Set{Table: fixtures.DefaultTable()}))(t))
 	if response, _ := get(t, strings.Replace(next, one.URL, other.URL, 1)); response.StatusCode != http.StatusBadGateway {
 		t.Errorf("another set answers the token with %d", response.StatusCode)
 	}

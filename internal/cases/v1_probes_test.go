@@ -70,5 +70,9 @@ func withProbes(t testing.TB) *fixtures.Set {
 	for i, updated := range []string{"2021-06-01T10:00:00.000+02:00", "2022-06-01T10:00:00.000+02:00"} {
 		add(`{"resourceType":"Device","id":"002-4990000%d",`+meta+`,"identifier":[{"system":"https://arhgos.ars.sante.fr","value":"00-00-4990000%d"}],"status":"active"}`, i, updated, i)
 	}
-	return fixtures.Merge(fixtures.Default(), load(t, "probes", strings.Join(lines, "\n")))
+	set, err := fixtures.Merge(fixtures.Default(), load(t, "probes", strings.Join(lines, "\n")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
 }

@@ -128,7 +128,7 @@ func (f *serveFlags) load() (*fixtures.Set, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	return fixtures.Merge(sets...), nil
+	return fixtures.Merge(sets...)
 }
 
 // options turns the flags into those of the server.
