@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -23,11 +22,14 @@ import (
 // of the service: those whose request carries an accepted key. The others show
 // how the gateway refuses a key (see refusals).
 type replies struct {
-	byRequest map[string]*fixtures.Exchange
-	pages     map[string]*fixtures.Exchange // by the name of the page they link to
-	files     map[*fixtures.Exchange]string // where each was read
-	forms     bool                          // some have a body
+	byRequest map[question][]*fixtures.Exchange // that differ in headers, the last first
+	pages     map[string]*fixtures.Exchange     // by the name of the page they link to
+	files     map[*fixtures.Exchange]string     // where each was read
+	forms     bool                              // some have a body
 }
+
+// question is a request as exchanges are found by it.
+type question struct{ line, body string }
 
 // pageMark is where a page token stands in an exchange. No token is kept: it
 // would be of another server. A server fills in one of its own, sealed like
@@ -38,14 +40,15 @@ var pageMark = regexp.MustCompile(`\$\{page:([0-9a-z]{1,20})\}`)
 const recorded = "recorded page "
 
 func newReplies(set *fixtures.Set) replies {
-	m := replies{byRequest: map[string]*fixtures.Exchange{}, pages: map[string]*fixtures.Exchange{}, files: map[*fixtures.Exchange]string{}}
+	m := replies{byRequest: map[question][]*fixtures.Exchange{}, pages: map[string]*fixtures.Exchange{}, files: map[*fixtures.Exchange]string{}}
 	for _, scenario := range set.Scenarios {
 		for i := range scenario.Exchanges {
 			e := &scenario.Exchanges[i]
-			if e.Request.Header.Get(keyHeader) != fixtures.KeyPlaceholder {
+			if !e.Request.Keyed() {
 				continue
 			}
-			m.byRequest[replyKey(e.Request.Method, e.Request.Target, string(e.Request.Body))] = e
+			key := question{e.Request.Line(), string(e.Request.Body)}
+			m.byRequest[key] = slices.Insert(m.byRequest[key], 0, e)
 			m.files[e] = scenario.File
 			m.forms = m.forms || len(e.Request.Body) > 0
 			for _, page := range pageMark.FindAllSubmatch(e.Response.Body, -1) {
@@ -88,18 +91,6 @@ func refusals(set *fixtures.Set) (list []gateway.SeenRefusal) {
 
 const keyHeader = "ESANTE-API-KEY"
 
-// replyKey is the same for requests that differ in percent-encoding alone.
-func replyKey(method, target, body string) string {
-	return method + " " + unescaped(target) + "\n" + body
-}
-
-func unescaped(s string) string {
-	if plain, err := url.PathUnescape(s); err == nil {
-		return plain
-	}
-	return s
-}
-
 // maxNearest is how many exchanges a refusal names.
 const maxNearest = 3
 
@@ -111,11 +102,11 @@ func (m *replies) nearest(method, target string) string {
 		words string
 	}
 	var all []candidate
-	path, query, _ := strings.Cut(unescaped(target), "?")
-	for key, e := range m.byRequest {
-		line, _, _ := strings.Cut(key, "\n")
-		otherMethod, otherTarget, _ := strings.Cut(line, " ")
-		otherPath, otherQuery, _ := strings.Cut(otherTarget, "?")
+	asked := fixtures.Request{Method: method, Target: target}
+	path, query := pathAndQuery(asked.Line())
+	for key, exchanges := range m.byRequest {
+		otherMethod, _, _ := strings.Cut(key.line, " ")
+		otherPath, otherQuery := pathAndQuery(key.line)
 		missing, shared := differences(query, otherQuery)
 		extra, _ := differences(otherQuery, query)
 		c := candidate{score: shared - len(missing) - len(extra) + sameNames(missing, extra)}
@@ -131,9 +122,9 @@ func (m *replies) nearest(method, target string) string {
 		note(len(missing) == 0, 0, "it has "+strings.Join(missing, " and "))
 		note(len(extra) == 0, 0, "it has no "+strings.Join(extra, " and no "))
 		if len(differ) == 0 {
-			differ = []string{"its body is another one"}
+			differ = []string{"its body, or a header that it names, is another one"}
 		}
-		c.words = fmt.Sprintf("%s (%s): %s", line, m.files[e], strings.Join(differ, ", "))
+		c.words = fmt.Sprintf("%s (%s): %s", key.line, m.files[exchanges[0]], strings.Join(differ, ", "))
 		all = append(all, c)
 	}
 	if len(all) == 0 {
@@ -150,6 +141,13 @@ func (m *replies) nearest(method, target string) string {
 		words += c.words
 	}
 	return words + "."
+}
+
+// pathAndQuery are those of a line of a request.
+func pathAndQuery(line string) (path, query string) {
+	_, target, _ := strings.Cut(line, " ")
+	path, query, _ = strings.Cut(target, "?")
+	return path, query
 }
 
 // differences are the pieces of a recorded query that another one lacks, and
@@ -188,6 +186,51 @@ func sameNames(a, b []string) (n int) {
 	return n
 }
 
+// to is the exchange that answers a request, nil when there is none: the one
+// with the very headers of the request before one that asks for the same format.
+func (m *replies) to(r *http.Request, target, form string) *fixtures.Exchange {
+	asked := fixtures.Request{Method: r.Method, Target: target}
+	var alike *fixtures.Exchange
+	for _, e := range m.byRequest[question{asked.Line(), form}] {
+		if !sameHeaders(e.Request.Header, r.Header, form != "") {
+			continue
+		}
+		recorded, sent := e.Request.Header["Accept"], r.Header["Accept"]
+		if slices.Equal(recorded, sent) {
+			return e
+		}
+		if alike == nil && (len(recorded) == 0 || format(recorded) == format(sent)) {
+			alike = e
+		}
+	}
+	return alike
+}
+
+// sameHeaders tells whether a request has the headers that a recorded one names,
+// the key and Accept aside. A form is a form where none is named.
+func sameHeaders(recorded, sent http.Header, form bool) bool {
+	for name, values := range recorded {
+		if name != http.CanonicalHeaderKey(keyHeader) && name != "Accept" && name != "User-Agent" && !slices.Equal(values, sent[name]) {
+			return false
+		}
+	}
+	return !form || recorded["Content-Type"] != nil || sent.Get("Content-Type") == "application/x-www-form-urlencoded"
+}
+
+// format is what an Accept header asks for first: who asks for nothing, or for
+// anything, gets JSON.
+func format(accept []string) string {
+	first, _, _ := strings.Cut(strings.Join(accept, ","), ",")
+	first, _, _ = strings.Cut(first, ";")
+	switch first = strings.TrimSpace(first); {
+	case first == "", first == "*/*", first == "application/*", strings.Contains(first, "json"):
+		return "json"
+	case strings.Contains(first, "xml"):
+		return "xml"
+	}
+	return first
+}
+
 // replay answers with the exchange that matches a request exactly, if there is
 // one.
 func (s *service) replay(w http.ResponseWriter, r *http.Request, target string, from *store.Store) bool {
@@ -198,8 +241,8 @@ func (s *service) replay(w http.ResponseWriter, r *http.Request, target string, 
 	if !ok {
 		return false
 	}
-	e := s.replies.byRequest[replyKey(r.Method, s.recordedTarget(target), form)]
-	if e == nil || form != "" && e.Request.Header.Get("Content-Type") != r.Header.Get("Content-Type") {
+	e := s.replies.to(r, s.recordedTarget(target), form)
+	if e == nil {
 		return false
 	}
 	fill := func(text string) string {
@@ -212,6 +255,9 @@ func (s *service) replay(w http.ResponseWriter, r *http.Request, target string, 
 	}
 	h.Del("Content-Length") // the origin may be longer than the placeholder
 	h.Del("Transfer-Encoding")
+	if h.Get("Content-Type") == "" {
+		h["Content-Type"] = nil // net/http would guess one
+	}
 	w.WriteHeader(e.Response.Status)
 	_, _ = io.WriteString(w, fill(string(e.Response.Body)))
 	return true
@@ -265,7 +311,7 @@ func (s *service) recordedTarget(target string) string {
 func (s *service) pageToken(mark string, in *store.Store) string {
 	name := strings.TrimSuffix(strings.TrimPrefix(mark, fixtures.PagePlaceholder), "}")
 	cursor := search.Cursor{Target: recorded + name}
-	if _, there := s.replies.byRequest[replyKey(http.MethodGet, pagePath+mark, "")]; !there {
+	if _, there := s.replies.byRequest[question{line: http.MethodGet + " " + pagePath + mark}]; !there {
 		if from := s.replies.pages[name]; from != nil {
 			cursor = s.behind(from, in.Current())
 		}

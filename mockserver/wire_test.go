@@ -147,6 +147,75 @@ func TestReplay(t *testing.T) {
 	}
 }
 
+// TestReplayIsExact: what is not the recorded request is computed, however like
+// it looks; and nothing is answered that was not recorded.
+func TestReplayIsExact(t *testing.T) {
+	t.Parallel()
+	exchange := func(request, header, status, name string) string {
+		return "-- request --\n" + request + "\nESANTE-API-KEY: ${key}\n" + header + "-- response --\n" + status + "\n-- body --\n" + name + "\n"
+	}
+	scenario, err := fixtures.ParseScenario("a.txtar", []byte("Recorded.\n"+
+		exchange("GET /fhir/v2/Device?identifier=a&status=active", "", "200 OK", "two criteria")+
+		exchange("GET /fhir/v2/metadata", "Accept: application/fhir+xml\n", "406 Not Acceptable", "no XML")+
+		exchange("GET /fhir/v2/metadata", "Accept: application/fhir+json\n", "200 OK", "JSON")+
+		exchange("GET /fhir/v2/Device/d1", "If-None-Match: W/\"1\"\n", "304 Not Modified", "")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := *fixtures.Default()
+	set.Scenarios = []*fixtures.Scenario{scenario}
+	server := serve(t, &set)
+	for _, tt := range []struct{ target, header, value, want string }{
+		{"/fhir/v2/Device?identifier=a&status=active", "", "", "two criteria"},
+		{"/fhir/v2/Device?%69dentifier=%61&status=active", "", "", "two criteria"},
+		{"/fhir/v2/Device?identifier=a%26status=active", "", "", ""},
+		{"/fhir/v2/Device?identifier=a%26status%3Dactive", "", "", ""},
+		{"/fhir/v2/Device%3Fidentifier=a&status=active", "", "", ""},
+		{"/fhir/v2/%44evice?identifier=a&status=active", "", "", ""},
+		{"/fhir/v2/metadata", "", "", "JSON"},
+		{"/fhir/v2/metadata", "Accept", "application/fhir+json", "JSON"},
+		{"/fhir/v2/metadata", "Accept", "application/json, text/plain", "JSON"},
+		{"/fhir/v2/metadata", "Accept", "*/*", "JSON"},
+		{"/fhir/v2/metadata", "Accept", "application/fhir+xml", "no XML"},
+		{"/fhir/v2/metadata", "Accept", "text/xml;q=1, */*", "no XML"},
+		{"/fhir/v2/metadata", "Accept", "text/html", ""},
+		{"/fhir/v2/Device/d1", "If-None-Match", `W/"1"`, "304"},
+		{"/fhir/v2/Device/d1", "If-None-Match", `W/"2"`, ""},
+		{"/fhir/v2/Device/d1", "", "", ""},
+	} {
+		request, err := http.NewRequest(http.MethodGet, server.URL+tt.target, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("ESANTE-API-KEY", "k")
+		if tt.header != "" {
+			request.Header.Set(tt.header, tt.value)
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(response.Body)
+		_ = response.Body.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		mediaType, typed := response.Header["Content-Type"]
+		switch {
+		case tt.want == "": // computed
+			if !typed || len(body) < 100 {
+				t.Errorf("%s, %s %s was replayed: %d %s", tt.target, tt.header, tt.value, response.StatusCode, body)
+			}
+		case tt.want == "304" && response.StatusCode == 304, string(body) == tt.want:
+			if typed {
+				t.Errorf("%s has the type %q, which nobody recorded", tt.target, mediaType)
+			}
+		default:
+			t.Errorf("%s, %s %s: %d %s, want %s", tt.target, tt.header, tt.value, response.StatusCode, body, tt.want)
+		}
+	}
+}
+
 // A gateway that was seen to refuse in words of its own refuses so everywhere;
 // what nobody saw is refused as the source does.
 func TestReplayOfRefusals(t *testing.T) {

@@ -81,6 +81,7 @@ func lint(env Env, args []string) int {
 	findings := lintFiles(args[0])
 	resources, outside := lintResources(set)
 	findings = append(findings, resources...)
+	findings = append(findings, set.Unused()...)
 	if age, ok := ageOf(set, time.Now()); ok && age > maxAge {
 		findings = append(findings, fmt.Sprintf("manifest.json: recorded %d days ago; ANS asks that copies be deleted after 30: record again", int(age.Hours()/24)))
 	}

@@ -368,5 +368,12 @@ func (f *serveFlags) announce(w io.Writer, l *listening, set *fixtures.Set) {
 	if f.control == "on" {
 		fmt.Fprintf(w, "page: %s/\n", strings.TrimSuffix(base, "/fhir/v2"))
 	}
-	fmt.Fprintf(w, "try: curl %s-H \"ESANTE-API-KEY: %s\" \"%s/Practitioner?_count=1\"\n", insecure, key, base)
+	for _, unused := range set.Unused() {
+		fmt.Fprintf(w, "note: %s\n", unused)
+	}
+	typ := "Practitioner"
+	if set.Table.Type(typ) == nil { // a set with a table of its own
+		typ = set.Table.Types[0].Type
+	}
+	fmt.Fprintf(w, "try: curl %s-H \"ESANTE-API-KEY: %s\" \"%s/%s?_count=1\"\n", insecure, key, base, typ)
 }
