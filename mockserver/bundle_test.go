@@ -241,16 +241,18 @@ func TestMetadataBytes(t *testing.T) {
 	set := &fixtures.Set{Table: &fixtures.Table{
 		Copyright: `A "C"`, ImplementationGuides: []string{"http://ig"},
 		Types: []fixtures.Type{
-			{Type: "Device", Profile: "http://p", Interactions: []string{"search-type", "read"}, Includes: []string{"*"}, RevIncludes: []string{"A:b"},
+			{Type: "Device", Profile: "http://p", Interactions: []string{"read", "search-type"}, Includes: []string{"*"}, RevIncludes: []string{"A:b"},
 				Params: []fixtures.Param{{Name: "_id", Kind: fixtures.Token, Paths: []string{"id"}, Definition: "http://d", Documentation: "é"}, {Name: "x", Kind: fixtures.String, Paths: []string{"x"}, Aliases: []string{"y"}}}},
 			{Type: "Organization", Interactions: []string{"read"}, Params: []fixtures.Param{{Name: "_id", Kind: fixtures.Token, Paths: []string{"id"}}}},
+			{Type: "Zed", Interactions: []string{"update", "delete"}},
 		},
 	}}
 	const want = `{"resourceType":"CapabilityStatement","status":"active","copyright":"A \"C\"","fhirVersion":"4.0.1","format":["application/fhir+json","json"],` +
 		`"implementationGuide":["http://ig"],"rest":[{"resource":[` +
 		`{"type":"Device","profile":"http://p","interaction":[{"code":"search-type"},{"code":"read"}],"searchInclude":["*"],"searchRevInclude":["A:b"],` +
 		`"searchParam":[{"name":"_id","definition":"http://d","type":"token","documentation":"é"},{"name":"x","type":"string"}]},` +
-		`{"type":"Organization","interaction":[{"code":"read"}],"searchParam":[{"name":"_id","type":"token"}]}]}]}`
+		`{"type":"Organization","interaction":[{"code":"read"}],"searchParam":[{"name":"_id","type":"token"}]},` +
+		`{"type":"Zed","interaction":[{"code":"delete"},{"code":"update"}]}]}]}`
 	if diff := cmp.Diff(want, answer(build(t, set), inProcess("GET", "/fhir/v2/metadata", "")).Body.String()); diff != "" {
 		t.Error(diff)
 	}

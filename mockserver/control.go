@@ -17,6 +17,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"github.com/mockfhir/mockfhir/fixtures"
+	"github.com/mockfhir/mockfhir/internal/behaviour"
 	"github.com/mockfhir/mockfhir/internal/fhir"
 	"github.com/mockfhir/mockfhir/internal/gateway"
 	"github.com/mockfhir/mockfhir/internal/openapi"
@@ -86,6 +87,12 @@ var journalQuery = []openapi.ControlParam{
 	{Name: "since", About: "entries after this id", Number: true}, {Name: "limit", About: "the last ones", Number: true},
 }
 
+// describe is the OpenAPI document of what this server answers.
+func (c *control) describe() []byte {
+	is := behaviour.Of(string(c.profile))
+	return openapi.Document(c.set.Table, openapi.Server{SearchSuffix: is(behaviour.SearchSuffix), URISearch: is(behaviour.URISearch)})
+}
+
 func (c *control) add(router *mux.Router) {
 	own := router.PathPrefix(controlPrefix).Subrouter()
 	read := []string{http.MethodGet, http.MethodHead}
@@ -102,7 +109,7 @@ func (c *control) add(router *mux.Router) {
 	nothing := c.nothing()
 	if c.control {
 		own.PathPrefix("/console/").Methods(read...).Handler(c.console(nothing))
-		own.HandleFunc("/openapi.json", document(func() []byte { return openapi.Document(c.set.Table) })).Methods(read...)
+		own.HandleFunc("/openapi.json", document(c.describe)).Methods(read...)
 		own.HandleFunc("/control.json", document(func() []byte { return openapi.Control(controlPrefix, c.routes()) })).Methods(read...)
 		own.HandleFunc("/metrics", c.guarded(c.metrics)).Methods(read...)
 		own.HandleFunc("/sessions/{session}/journal/stream", c.guarded(c.streamJournal)).Methods(read...)

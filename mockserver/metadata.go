@@ -1,6 +1,8 @@
 package mockserver
 
 import (
+	"slices"
+
 	"github.com/mockfhir/mockfhir/fixtures"
 	"github.com/mockfhir/mockfhir/internal/fhir"
 )
@@ -26,27 +28,12 @@ func capabilityStatement(table *fixtures.Table) []byte {
 		w.open('{')
 		w.member("type", t.Type)
 		w.member("profile", t.Profile)
-		w.name("interaction")
-		w.open('[')
-		for _, code := range t.Interactions {
-			w.open('{')
-			w.member("code", code)
-			w.close('}')
-		}
-		w.close(']')
+		w.interactions(t.Interactions)
 		w.strings("searchInclude", t.Includes)
 		w.strings("searchRevInclude", t.RevIncludes)
-		w.name("searchParam")
-		w.open('[')
-		for _, p := range t.Params {
-			w.open('{')
-			w.member("name", p.Name)
-			w.member("definition", p.Definition)
-			w.member("type", string(p.Kind))
-			w.member("documentation", p.Documentation)
-			w.close('}')
+		if len(t.Params) > 0 {
+			w.parameters(t.Params)
 		}
-		w.close(']')
 		w.close('}')
 	}
 	w.close(']')
@@ -54,6 +41,34 @@ func capabilityStatement(table *fixtures.Table) []byte {
 	w.close(']')
 	w.close('}')
 	return w.out
+}
+
+// interactions stand in the order of the real server, whatever that of the table.
+func (w *jsonWriter) interactions(of []string) {
+	w.name("interaction")
+	w.open('[')
+	for _, code := range fixtures.Interactions {
+		if slices.Contains(of, code) {
+			w.open('{')
+			w.member("code", code)
+			w.close('}')
+		}
+	}
+	w.close(']')
+}
+
+func (w *jsonWriter) parameters(params []fixtures.Param) {
+	w.name("searchParam")
+	w.open('[')
+	for _, p := range params {
+		w.open('{')
+		w.member("name", p.Name)
+		w.member("definition", p.Definition)
+		w.member("type", string(p.Kind))
+		w.member("documentation", p.Documentation)
+		w.close('}')
+	}
+	w.close(']')
 }
 
 // jsonWriter prints compact JSON in the dialect of reads. Empty values are

@@ -144,8 +144,9 @@ func WithFreshDates() Option {
 	return func(c *config) error { c.fresh = true; return nil }
 }
 
-// WithLocation sets the zone that dates without an offset are read in and
-// compared in. The default is Europe/Paris.
+// WithLocation sets the zone of the server: dates without an offset are read in
+// it, dates are compared in it, and fresh and written dates are printed in it. The
+// default is Europe/Paris.
 func WithLocation(zone *time.Location) Option {
 	return func(c *config) error { c.zone = zone; return nil }
 }

@@ -232,6 +232,27 @@ func TestFreshDates(t *testing.T) {
 	}
 }
 
+// Fresh dates are printed in the zone of the service.
+func TestFreshDatesElsewhere(t *testing.T) {
+	t.Parallel()
+	set := directory(`Device/a "meta":{"lastUpdated":"2025-01-15T23:30:00.000+01:00"}`)
+	at := time.Date(2025, 6, 10, 15, 30, 0, 0, time.UTC)
+	s := build(t, set, mockserver.WithFreshDates(), mockserver.WithClock(func() time.Time { return at }), mockserver.WithLocation(time.UTC))
+	if body := answer(s, inProcess("GET", "/fhir/v2/Device", "")).Body.String(); !strings.Contains(body, `"lastUpdated": "2025-06-10T21:30:00.000+00:00"`) {
+		t.Error(body)
+	}
+}
+
+// A server of nothing says what is missing.
+func TestNoSet(t *testing.T) {
+	t.Parallel()
+	for _, set := range []*fixtures.Set{nil, {}} {
+		if _, err := mockserver.Build(set); err == nil || !strings.Contains(err.Error(), "fixtures.Default()") {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
 // TestLocation: dates without an offset are read, and dates are cut, in the
 // zone of the service.
 func TestLocation(t *testing.T) {

@@ -50,21 +50,25 @@ func New(set *fixtures.Set, opts ...Option) *Server {
 // Build is New for options that come from a person: it returns an error that
 // says which one is wrong and what would be right.
 func Build(set *fixtures.Set, opts ...Option) (*Server, error) {
+	if set == nil || set.Table == nil {
+		return nil, errors.New("no fixture set: fixtures.Default() is the embedded one")
+	}
 	c := defaults()
 	for _, opt := range opts {
 		if err := opt(&c); err != nil {
 			return nil, err
 		}
 	}
-	if c.zone == nil {
-		zone, err := time.LoadLocation("Europe/Paris")
+	zone := c.zone // nil is the directory's own
+	if zone == nil {
+		paris, err := time.LoadLocation("Europe/Paris")
 		if err != nil {
 			return nil, err
 		}
-		c.zone = zone
+		c.zone = paris
 	}
 	is := behaviour.Of(string(c.profile))
-	stored := store.Options{NumericVersions: is(behaviour.NumericVersionID)}
+	stored := store.Options{NumericVersions: is(behaviour.NumericVersionID), Zone: zone}
 	if c.fresh && set.Packed() != nil {
 		return nil, errors.New("fresh dates need a set in memory; a packed one keeps its dates (-now real)")
 	}

@@ -139,7 +139,7 @@ func (c *call) keep(resource *fhir.Node, id string) (modified string) {
 				return now.UTC().Format(http.TimeFormat)
 			}
 			before, _ := strconv.Atoi(old.Path("meta", "versionId").Text())
-			version = before + 1
+			version = max(before, 1) + 1 // what is stored without one is the first (§8.2)
 		}
 	}
 	c.store.Apply(store.Change{Type: typ, ID: id, JSON: string(versioned(resource, id, version, updated))})

@@ -111,6 +111,11 @@ func TestPutSame(t *testing.T) {
 		if got := answer(s, inProcess("GET", "/fhir/v2/Device/a", "")).Body.String(); !strings.Contains(got, fmt.Sprintf(`"versionId":"%d"`, i)) {
 			t.Errorf("version %d reads %s", i, got)
 		}
+		// What came without a version was the first.
+		answer(s, inProcess("PUT", "/fhir/v2/Device/b", fmt.Sprintf(`{"resourceType":"Device","id":"b","model":"M%d"}`, i)))
+		if got := answer(s, inProcess("GET", "/fhir/v2/Device/b", "")).Body.String(); !strings.Contains(got, fmt.Sprintf(`"versionId":"%d"`, i)) {
+			t.Errorf("version %d reads %s", i, got)
+		}
 	}
 }
 

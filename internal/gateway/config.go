@@ -132,9 +132,16 @@ const validSwitches = "v3, v4, apim=3.20, apim=4.x, health-plan, rate-headers, "
 // The error says which word is wrong and what would be valid.
 func ParseSwitches(list string) (Config, error) {
 	c := Default()
+	engine := ""
 	for word := range strings.SplitSeq(list, ",") {
 		if word = strings.TrimSpace(word); word == "" {
 			continue
+		}
+		if word == "v3" || word == "v4" {
+			if engine != "" && engine != word {
+				return Config{}, fmt.Errorf("gateway switches %s and %s: an API runs on one engine, write one of them", engine, word)
+			}
+			engine = word
 		}
 		if err := c.apply(word); err != nil {
 			return Config{}, err

@@ -7,6 +7,7 @@ package openapi
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/mockfhir/mockfhir/fixtures"
 )
@@ -39,18 +40,32 @@ func (o object) MarshalJSON() ([]byte, error) {
 	return append(out, '}'), nil
 }
 
+// Server is what of a table a server serves.
+type Server struct {
+	// SearchSuffix: a form is sent to /Type/_search, as ANS documents; otherwise
+	// to /Type itself, as its public source has it (ans-server.md §1.2).
+	SearchSuffix bool
+	// URISearch: parameters of that kind are answered.
+	URISearch bool
+}
+
 // Document is the OpenAPI document of a table, indented.
-func Document(table *fixtures.Table) []byte {
+func Document(table *fixtures.Table, server Server) []byte {
 	paths := object{
 		{"/metadata", object{{"get", operation("metadata", "What the server can do", nil, success("CapabilityStatement"))}}},
 		{"/_page", object{{"get", operation("page", "The page a next link leads to",
 			[]any{queryParam("id", "Page token of a next link, opaque", true)}, success("Bundle"))}}},
 	}
 	for i := range table.Types {
-		t := &table.Types[i]
+		t := server.answers(&table.Types[i])
+		search := object{{"get", operation("search"+t.Type, "Search "+t.Type, searchParams(t), success("Bundle"))}}
+		form := member{"post", formSearch(t)}
+		if server.SearchSuffix {
+			paths = append(paths, member{"/" + t.Type, search}, member{"/" + t.Type + "/_search", object{form}})
+		} else {
+			paths = append(paths, member{"/" + t.Type, append(search, form)})
+		}
 		paths = append(paths,
-			member{"/" + t.Type, object{{"get", operation("search"+t.Type, "Search "+t.Type, searchParams(t), success("Bundle"))}}},
-			member{"/" + t.Type + "/_search", object{{"post", formSearch(t)}}},
 			member{"/" + t.Type + "/{id}", object{{"get", operation("read"+t.Type, "Read one "+t.Type,
 				[]any{object{{"name", "id"}, {"in", "path"}, {"required", true}, {"schema", text()}}}, success(t.Type))}}},
 		)
@@ -77,6 +92,13 @@ func Document(table *fixtures.Table) []byte {
 		panic(fmt.Sprintf("openapi: a document of plain values did not marshal: %v", err))
 	}
 	return append(out, '\n')
+}
+
+// answers is a type without the parameters that a server refuses.
+func (s Server) answers(t *fixtures.Type) *fixtures.Type {
+	answered := *t
+	answered.Params = slices.DeleteFunc(slices.Clone(t.Params), func(p fixtures.Param) bool { return p.Kind == fixtures.URI && !s.URISearch })
+	return &answered
 }
 
 func operation(id, summary string, params []any, responses object) object {

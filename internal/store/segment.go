@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"slices"
 	"sort"
+	"time"
 	"unsafe"
 
 	"github.com/mockfhir/mockfhir/fixtures"
@@ -117,6 +118,7 @@ func newBuilder(typ *fixtures.Type, o Options, rewrite func(*fhir.Node)) *builde
 			b.indexers = append(b.indexers, &indexer{
 				extractor: newExtractor(&typ.Params[i], o.Fold),
 				index:     &index{},
+				zone:      o.zone(),
 			})
 		}
 	}
@@ -182,6 +184,7 @@ type indexer struct {
 	targets []uint32 // terms, by document
 	heads   []uint32
 	index   *index
+	zone    *time.Location
 }
 
 // pair is a document that carries a term.
@@ -190,7 +193,7 @@ type pair struct{ term, doc uint32 }
 func (ix *indexer) add(doc uint32, resource *fhir.Node) {
 	if ix.param.Kind == fixtures.Date {
 		ix.values(resource, func(n *fhir.Node) {
-			if t, ok := instant(n.Str()); ok {
+			if t, ok := instant(n.Str(), ix.zone); ok {
 				ix.index.stamps = append(ix.index.stamps, stamp{ms: t.UnixMilli(), doc: doc})
 			}
 		})

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
@@ -21,6 +22,9 @@ type Options struct {
 	// Shift is added to every meta.lastUpdated of the set, in days, so that a
 	// directory made once still has changed yesterday.
 	Shift int
+	// Zone is that of the server: dates without an offset are read in it, and dates
+	// that are shifted are printed in it. nil is Paris.
+	Zone *time.Location
 	// NumericVersions prints meta.versionId as a number from version 2 on, in
 	// searches: profile source, and production until March 2026 (issue #359).
 	NumericVersions bool
@@ -28,6 +32,11 @@ type Options struct {
 	Fold func(string) string
 	// Print prints a resource; nil is the dialect of v2's searches.
 	Print func(dst []byte, resource *fhir.Node) []byte
+}
+
+// zone is where dates without an offset are read.
+func (o Options) zone() *time.Location {
+	return cmp.Or(o.Zone, paris(), time.UTC)
 }
 
 // complete fills in what nil stands for.
@@ -123,8 +132,8 @@ func (s *Store) segment(typ string) *segment {
 func (s *Store) rewriteLoaded(resource *fhir.Node) {
 	if s.options.Shift != 0 {
 		updated := resource.Path("meta", "lastUpdated")
-		if shifted, ok := shiftDays(updated.Str(), s.options.Shift); ok {
-			updated.Replace(`"` + shifted + `"`)
+		if text, ok := s.options.moved(updated.Str()); ok {
+			updated.Replace(`"` + text + `"`)
 		}
 	}
 	s.rewriteWritten(resource)
@@ -140,17 +149,33 @@ func (s *Store) rewriteWritten(resource *fhir.Node) {
 	}
 }
 
+// moved is a lastUpdated as it is printed when it is shifted.
+func (o Options) moved(text string) (string, bool) {
+	text, ok := shiftDays(text, o.Shift)
+	if !ok || o.Zone == nil {
+		return text, ok
+	}
+	t, layout, ok := instantWithDigits(text)
+	return t.In(o.Zone).Format(layout + "-07:00"), ok
+}
+
+// instantWithDigits reads an instant, and the layout that prints as many digits.
+func instantWithDigits(text string) (t time.Time, layout string, ok bool) {
+	t, err := time.Parse(time.RFC3339Nano, text)
+	layout = "2006-01-02T15:04:05"
+	if _, rest, found := strings.Cut(text, "."); found && err == nil {
+		layout += "." + strings.Repeat("0", strings.IndexAny(rest, "Z+-"))
+	}
+	return t, layout, err == nil
+}
+
 // shiftDays moves an instant by whole days of the calendar: the hour and the
 // way it is written stay, the offset follows the season in Paris when it was
 // an offset of Paris.
 func shiftDays(text string, days int) (string, bool) {
-	t, err := time.Parse(time.RFC3339Nano, text)
-	if err != nil {
+	t, layout, ok := instantWithDigits(text)
+	if !ok {
 		return "", false
-	}
-	digits := ""
-	if _, rest, found := strings.Cut(text, "."); found {
-		digits = "." + strings.Repeat("0", strings.IndexAny(rest, "Z+-"))
 	}
 	moved := t.AddDate(0, 0, days)
 	if paris := paris(); paris != nil && sameOffset(t, t.In(paris)) {
@@ -158,7 +183,7 @@ func shiftDays(text string, days int) (string, bool) {
 		h, mi, sec := moved.Clock()
 		moved = time.Date(y, mo, d, h, mi, sec, moved.Nanosecond(), paris)
 	}
-	return moved.Format("2006-01-02T15:04:05" + digits + "Z07:00"), true
+	return moved.Format(layout + "Z07:00"), true
 }
 
 // paris is the directory's time zone, nil where the machine knows none; it is

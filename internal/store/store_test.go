@@ -400,6 +400,51 @@ func TestShift(t *testing.T) {
 	}
 }
 
+// TestPartialDates: a stored date is found by as much of it as a search asks
+// for; what it does not say is the beginning of what it says (ans-server.md §2.6).
+func TestPartialDates(t *testing.T) {
+	t.Parallel()
+	paris, err := time.LoadLocation("Europe/Paris")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var resources []string
+	for i, date := range []string{
+		"2024-02-03T10:00:00+01:00", "2024-02-03", "2024-02", "2024", "2024-02-03T10:00:00", "2024-02-03T10:00Z", "2024-02-02T23:30:00Z", "soon",
+	} {
+		resources = append(resources, fmt.Sprintf(`Organization/%d "meta":{"lastUpdated":%q}`, i, date))
+	}
+	for _, c := range []struct {
+		relation   Relation
+		precision  Precision
+		text, want string
+		zone       *time.Location
+	}{
+		{Equal, Year, "2024-01-01T00:00:00", "0 1 2 3 4 5 6", nil},
+		{Equal, Month, "2024-02-01T00:00:00", "0 1 2 4 5 6", nil},
+		{Equal, Day, "2024-02-03T00:00:00", "0 1 4 5 6", nil},
+		{GreaterOrEqual, Day, "2024-02-03T00:00:00", "0 1 4 5 6", nil},
+		{Less, Day, "2024-02-03T00:00:00", "2 3", nil},
+		{Equal, Minute, "2024-02-03T10:00:00", "0 4", nil},
+		{NotEqual, Year, "2024-01-01T00:00:00", "7", nil},
+		{Equal, Minute, "2024-02-03T10:00:00", "4 5", time.UTC},
+	} {
+		zone := paris
+		if c.zone != nil {
+			zone = c.zone
+		}
+		at, err := time.ParseInLocation("2006-01-02T15:04:05", c.text, zone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := New(directory(resources...), Options{Zone: c.zone})
+		m := s.Current().Search("Organization", []Criterion{{"_lastUpdated", []Condition{{Match: On, Date: Date{c.relation, c.precision, at}}}}})
+		if got := ids(m.From(0, 9)); got != c.want {
+			t.Errorf("relation %d to %s at precision %d in %s finds %q, want %q", c.relation, c.text, c.precision, zone, got, c.want)
+		}
+	}
+}
+
 func TestShiftDays(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

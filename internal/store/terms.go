@@ -158,8 +158,17 @@ func reference(n *fhir.Node) (target, id string, ok bool) {
 	return target, id, true
 }
 
-// instant reads a FHIR instant or dateTime with an offset.
-func instant(text string) (time.Time, bool) {
-	t, err := time.Parse(time.RFC3339Nano, text)
-	return t, err == nil
+// instant reads a FHIR instant, dateTime or date. One that says less than an
+// instant is the first of what it means, in the zone of the server: stored and
+// asked dates are cut to the precision of what is asked (ans-server.md §2.6).
+func instant(text string, zone *time.Location) (time.Time, bool) {
+	if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
+		return t, true
+	}
+	for _, layout := range []string{time.DateOnly, "2006-01-02T15:04:05", "2006-01", "2006", "2006-01-02T15:04Z07:00", "2006-01-02T15:04"} {
+		if t, err := time.ParseInLocation(layout, text, zone); err == nil {
+			return t, true
+		}
+	}
+	return time.Time{}, false
 }
