@@ -48,7 +48,7 @@ const specification = `resourcetype bundle searchset operationoutcome capability
 	valuestring valuecode valueboolean valueinteger valuedate valuedatetime valueinstant valueperiod valuerange valuecoding valuecodeableconcept
 	valuereference valueidentifier valueuri valueurl valuecanonical low high unit reference contained
 	id count elements include revinclude summary sort format pretty total accurate none estimate exact contains missing above below text json xml fhir
-	search page history metadata index medical mssante arhgos finess rpps adeli idnps idnst siren siret insee origin key page
+	search page getpages pageid bundletype history metadata index medical mssante arhgos finess rpps adeli idnps idnst siren siret insee origin key page
 	statut professionnel http https www esante gouv hl core structuredefinition codesystem
 	methodname message http_status_code timestamp path error interaction searchparam searchinclude searchrevinclude rest mode server
 	documentation definition copyright implementationguide fhirversion read vread type search date `
@@ -62,36 +62,37 @@ const messages = `can't cannot process the request resource type not supported s
 	length too long missing parse parsing character characters control type types use uses tomcat apache http status report description description
 	not_found bad_gateway java null exception such there`
 
-// token finds what a message may quote: addresses, mailboxes, ids, numbers,
-// words.
-var token = regexp.MustCompile(`https?://[^\s"'<>]+|[^\s"'<>=:;,()]+@[^\s"'<>,;()]+|[A-Za-z]+/[0-9]{3}(?:-[0-9]+)+|[0-9]{3}(?:-[0-9]+){1,3}|[0-9]{2}-[0-9]{2}-[0-9]{3,9}|[0-9]{4}-[0-9]{2}-[0-9]{2}[0-9T:.+Z-]*|[0-9A-Z]*[0-9][0-9A-Z]{4,}|\+?[0-9][0-9 .-]{8,}[0-9]|[\p{L}\p{M}]+(?:'[\p{L}\p{M}]+)?|[0-9]+`)
+// The looks of what belongs to somebody in any text.
+const (
+	looksLink    = `[\p{L}\p{N}+.-]*://[^\s"'<>]+`
+	looksMailbox = `[^\s"'<>=:;,()@]*@[\p{L}\p{M}\p{N}._@-]+`
+	looksUUID    = `[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}`
+	looksRun     = `[A-Za-z0-9+/=_-]{32,}` // maybe a key
+	looksDate    = `[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9:.+-]*[0-9Z])?`
+	// A number may be in groups, with whatever is no letter in between.
+	looksNumber = `\+?[0-9]+(?:[^\p{L}\p{N}]{1,3}[0-9]+)*\b`
+)
+
+// quotation finds what a message may quote, and part the same inside of a long
+// run that is no key: ids, dates, numbers, words.
+var (
+	part = regexp.MustCompile(looksUUID + `|` + looksDate + `\b|[A-Za-z]+/[0-9]{3}(?:-[0-9]+)+|[0-9]{3}(?:-[0-9]+){1,3}\b|[0-9]{2}-[0-9]{2}-[0-9]{3,9}\b|` +
+		looksNumber + `|[0-9A-Z]*[0-9][0-9A-Z]{4,}|[\p{L}\p{M}]+(?:'[\p{L}\p{M}]+)?|\p{N}+`)
+	quotation = regexp.MustCompile(looksLink + `|` + looksMailbox + `|` + looksUUID + `|` + looksRun + `|` + part.String())
+	run       = regexp.MustCompile(`^` + looksRun + `$`)
+)
 
 // message maps a text written for people: words that are public stay, and what
 // it quotes of a request or a resource becomes what it is there.
 func (r *Redactor) message(text string) string {
-	mapped := token.ReplaceAllStringFunc(text, func(t string) string {
-		switch {
-		case strings.HasPrefix(t, "http://"), strings.HasPrefix(t, "https://"):
-			mapped, _ := r.link(t)
+	mapped := quotation.ReplaceAllStringFunc(text, func(t string) string {
+		if mapped, ok := r.byLooks(t); ok {
 			return mapped
-		case strings.Contains(t, "@"):
-			return r.mailboxAddress(t)
-		case strings.Contains(t, "/"):
-			return r.reference(t)
-		case technicalForm.MatchString(t):
-			return r.resourceID(t)
 		}
-		if d, ok := r.date(t); ok && len(t) != 4 {
-			return d
+		if run.MatchString(t) {
+			return part.ReplaceAllStringFunc(t, r.quoted)
 		}
-		first := t[0]
-		switch {
-		case first >= '0' && first <= '9' || first == '+' || strings.ContainsAny(t, "0123456789"):
-			return r.quotedNumber(t)
-		case public[fold(t)]:
-			return t
-		}
-		return r.phrase(diagnosis, t, nil)
+		return r.quoted(t)
 	})
 	if mapped != text {
 		r.count(diagnosis)
@@ -99,16 +100,85 @@ func (r *Redactor) message(text string) string {
 	return mapped
 }
 
-// quotedNumber maps a number in a message.
-func (r *Redactor) quotedNumber(t string) string {
-	if len(t) < longNumber {
+// byLooks maps what its form alone tells: an address, a mailbox, a UUID, a key.
+func (r *Redactor) byLooks(t string) (string, bool) {
+	switch {
+	case strings.Contains(t, "://"):
+		return r.address(t), true
+	case strings.Contains(t, "@"):
+		return r.mailboxAddress(t), true
+	case uuid.MatchString(t):
+		return r.uuid(t), true
+	case run.MatchString(t) && isRandom(t):
+		r.originals.secret(t)
+		return r.invented(t), true
+	}
+	return "", false
+}
+
+// quoted maps one id, date, number or word of a message.
+func (r *Redactor) quoted(t string) string {
+	switch {
+	case uuid.MatchString(t):
+		return r.uuid(t)
+	case strings.Contains(t, "/") && t[0] >= 'A':
+		return r.reference(t)
+	case public[fold(t)]:
 		return t
+	case t[0] != '+' && !isDigit(t[0]) && !strings.ContainsAny(t, numerals):
+		return r.phrase(diagnosis, t, nil)
 	}
-	if mapped, ok := r.identifier("", t, ""); ok {
-		return mapped
+	if d, ok := r.date(t); ok && len(t) != 4 {
+		return d
 	}
-	if digits := onlyDigits(t); len(digits) >= 9 {
+	return r.number(t)
+}
+
+// number maps a number in a text, in the groups it is written in. Of four
+// digits or less it may be any.
+func (r *Redactor) number(t string) string {
+	bare := squeeze(t)
+	switch {
+	case len(bare) < longNumber:
+		return t
+	case technicalForm.MatchString(t):
+		return r.resourceID(t)
+	case isDialled(t):
+		r.count(phone)
 		return r.phoneNumber(t)
 	}
-	return r.phrase(diagnosis, t, nil)
+	for _, v := range []string{t, bare} {
+		if mapped, ok := r.identifier("", v, ""); ok {
+			return regroup(t, mapped)
+		}
+	}
+	if onlyDigits(bare) != bare {
+		return r.phrase(diagnosis, t, nil)
+	}
+	return r.invented(bare)
+}
+
+// isDialled reports whether a number is written like a phone's: ten digits
+// behind a zero, or what is dialled abroad.
+func isDialled(t string) bool {
+	digits := onlyDigits(t)
+	abroad := t[0] == '+' || strings.HasPrefix(digits, "00")
+	return !arhgosForm.MatchString(t) && (len(digits) == 10 && digits[0] == '0' && digits[1] != '0' || abroad && len(digits) >= 9)
+}
+
+// regroup writes a number in the groups of another of its length.
+func regroup(like, number string) string {
+	if squeeze(number) != number || len(squeeze(like)) != len(number) {
+		return number
+	}
+	var b strings.Builder
+	for _, c := range like {
+		if runeClass(c) != 0 {
+			b.WriteByte(number[0])
+			number = number[1:]
+			continue
+		}
+		b.WriteRune(c)
+	}
+	return b.String()
 }

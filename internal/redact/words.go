@@ -1,6 +1,7 @@
 package redact
 
 import (
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -68,6 +69,49 @@ func (r *Redactor) phrase(k kind, text string, keep map[string]bool) string {
 	if done, ok := r.cache[name]; ok {
 		return done
 	}
+	if !maybeSomebodys(text) {
+		return r.remember(name, r.words(text, keep))
+	}
+	var b strings.Builder
+	for from := 0; from < len(text); {
+		found := inPhrase.FindStringIndex(text[from:])
+		if found == nil {
+			found = []int{len(text) - from, len(text) - from}
+		}
+		b.WriteString(r.words(text[from:from+found[0]], keep))
+		match := text[from+found[0] : from+found[1]]
+		if mapped, ok := r.byLooks(match); ok {
+			b.WriteString(mapped)
+		} else if len(onlyDigits(match)) >= longNumber && !run.MatchString(match) {
+			b.WriteString(r.number(match))
+		} else {
+			b.WriteString(r.words(match, keep))
+		}
+		from += found[1]
+	}
+	return r.remember(name, b.String())
+}
+
+// inPhrase finds what stands in names and lines though it is none of their
+// words: an address, a mailbox, a phone, a key.
+var inPhrase = regexp.MustCompile(looksLink + `|` + looksMailbox + `|` + looksUUID + `|` + looksRun + `|` + looksNumber)
+
+// maybeSomebodys reports whether a text may hold one.
+func maybeSomebodys(text string) bool {
+	digits := 0
+	for i := range len(text) {
+		if text[i] == '@' || text[i] == ':' {
+			return true
+		}
+		if isDigit(text[i]) {
+			digits++
+		}
+	}
+	return digits >= longNumber || digits > 0 && len(text) >= longRun
+}
+
+// words maps the words and numbers of a text and leaves what is between them.
+func (r *Redactor) words(text string, keep map[string]bool) string {
 	var b strings.Builder
 	for rest := text; rest != ""; {
 		token, size := nextToken(rest)
@@ -85,7 +129,7 @@ func (r *Redactor) phrase(k kind, text string, keep map[string]bool) string {
 		}
 		rest = rest[size:]
 	}
-	return r.remember(name, b.String())
+	return b.String()
 }
 
 // maxCache bounds the memory of pseudonyms already made.
@@ -313,13 +357,27 @@ func (r *Redactor) mailboxAddress(v string) string {
 	if !found {
 		return mapped
 	}
-	labels := strings.Split(strings.TrimSuffix(domain, synth.ReservedDomain), ".")
+	return mapped + "@" + r.domain(domain)
+}
+
+// domain maps the name of a host.
+func (r *Redactor) domain(name string) string {
+	labels := strings.Split(strings.TrimSuffix(name, synth.ReservedDomain), ".")
 	for i, l := range labels {
 		if !operators[strings.ToLower(l)] {
 			labels[i] = r.phrase(mailbox, l, nil)
 		}
 	}
-	return mapped + "@" + strings.Join(labels, ".") + synth.ReservedDomain
+	return strings.Join(labels, ".") + synth.ReservedDomain
+}
+
+// mailboxes maps what should be one e-mail address, and may be several or a
+// text around one.
+func (r *Redactor) mailboxes(v string) string {
+	if strings.Count(v, "@") == 1 && !strings.ContainsAny(v, " \t\n\"'<>=:;,()") {
+		return r.mailboxAddress(v)
+	}
+	return r.phrase(mailbox, v, nil)
 }
 
 // phoneNumber maps a phone number into the blocks reserved for fiction, in the
@@ -344,17 +402,22 @@ func (r *Redactor) phoneNumber(v string) string {
 		mapped = prefix + mapped[1:]
 	}
 	var b strings.Builder
-	for i := range len(v) {
-		switch c := v[i]; {
+	for _, c := range v {
+		switch {
 		case c >= '0' && c <= '9':
 			b.WriteByte(mapped[0])
 			mapped = mapped[1:]
-		case strings.IndexByte(" .-+()/", c) >= 0:
-			b.WriteByte(c)
+		case unicode.IsSpace(c), unicode.Is(unicode.Pd, c), strings.ContainsRune("._:+()/", c):
+			b.WriteRune(c)
 		}
 	}
 	return b.String()
 }
+
+// isWritten reports whether a rune stands in a mailbox and in no phone.
+func isWritten(c rune) bool { return c == '@' || unicode.IsLetter(c) }
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
 func onlyDigits(v string) string {
 	return strings.Map(func(c rune) rune {
