@@ -339,18 +339,17 @@ func (w *walker) openRule(name, v string) (string, bool) {
 	case "publisher", "telecom", "email":
 		return "", false
 	}
-	return inOpenText.ReplaceAllStringFunc(v, func(t string) string {
-		if mapped, ok := w.byLooks(t); ok {
-			return mapped
-		}
-		if len(onlyDigits(t)) < shortNumber && !digitRun.MatchString(t) || run.MatchString(t) || dateForm.MatchString(t) {
-			return t
-		}
-		return w.number(t)
+	return w.byLooks(v, func(rest string) string {
+		return numberInOpenText.ReplaceAllStringFunc(rest, func(t string) string {
+			if dateForm.MatchString(t) || len(onlyDigits(t)) < shortNumber && !digitRun.MatchString(t) {
+				return t
+			}
+			return w.number(t)
+		})
 	}), true
 }
 
-var inOpenText = regexp.MustCompile(looksLink + `|` + looksMailbox + `|` + looksUUID + `|` + looksRun + `|` + looksDate + `|` + looksNumber)
+var numberInOpenText = regexp.MustCompile(looksDate + `|` + looksNumber)
 
 func (w *walker) idRule(v string, in around) (string, bool) {
 	if !in.root {
@@ -445,7 +444,7 @@ var civilities = map[string]bool{"M": true, "MME": true, "MLLE": true, "DR": tru
 // isCode reports whether a value has the form of a code, and no digits enough to
 // be somebody's number.
 func isCode(v string) bool {
-	if v == "" || len(v) > 64 || len(onlyDigits(v)) > 8 || len(v) >= longRun && isRandom(v) {
+	if v == "" || len(v) > 64 || len(onlyDigits(v)) > shortNumber || len(v) >= longRun && isRandom(v) {
 		return false
 	}
 	digits := 0

@@ -345,7 +345,7 @@ func (s *scanner) known(text string) int {
 // canonical URL and not reserved is somebody's.
 func (s *scanner) host(where, text string) {
 	end := strings.IndexFunc(text, func(c rune) bool {
-		return !(c < utf8.RuneSelf && (isAlnum(byte(c)) || strings.ContainsRune("._-:@", c)))
+		return runeClass(c) == 0 && !unicode.Is(unicode.Mn, c) && !strings.ContainsRune("._-:@", c)
 	})
 	if end < 0 {
 		end = len(text)
@@ -358,14 +358,14 @@ func (s *scanner) host(where, text string) {
 
 // reservedHost is a name nobody can have (RFC 2606), this machine, or that of
 // the namespace of XHTML.
-var reservedHost = regexp.MustCompile(`(?i)^([a-z0-9._-]*\.)?(example|invalid|test|localhost|example\.(com|net|org))$|^127\.0\.0\.1$|^www\.w3\.org$`)
+var reservedHost = regexp.MustCompile(`(?i)^([\p{L}\p{M}\p{N}._-]*\.)?(example|invalid|test|localhost|example\.(com|net|org))$|^127\.0\.0\.1$|^www\.w3\.org$`)
 
 func (s *scanner) token(where, token string, open bool) {
-	if name, domain, found := strings.Cut(token, "@"); found && name != "" && strings.Contains(domain, ".") {
+	if name, domain, _ := strings.Cut(token, "@"); name != "" {
 		if end := strings.IndexFunc(domain, isNoDomain); end >= 0 {
 			domain = domain[:end]
 		}
-		if !strings.HasSuffix(strings.TrimRight(domain, "."), synth.ReservedDomain) {
+		if strings.Contains(domain, ".") && !strings.HasSuffix(strings.TrimRight(domain, "."), synth.ReservedDomain) {
 			s.tell(where, "an e-mail address")
 		}
 	}
@@ -433,12 +433,16 @@ func uuidIn(token string) int {
 // groups.
 func (s *scanner) phones(where, text string) {
 	for i := 0; i < len(text); {
-		if c := text[i]; c != '+' && !isDigit(c) || i > 0 && (isAlnum(text[i-1]) || text[i-1] == '-') {
+		if c := text[i]; c != '+' && !isDigit(c) || i > 0 && isDigit(text[i-1]) {
 			i++
 			continue
 		}
 		if end := i + ours(text[i:]); end > i {
 			i = end
+			continue
+		}
+		if i > 0 && (isAlnum(text[i-1]) || text[i-1] == '-') {
+			i++
 			continue
 		}
 		end := i + 1

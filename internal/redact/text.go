@@ -67,60 +67,61 @@ const (
 	looksLink    = `[\p{L}\p{N}+.-]*://[^\s"'<>]+`
 	looksMailbox = `[^\s"'<>=:;,()@]*@[\p{L}\p{M}\p{N}._@-]+`
 	looksUUID    = `[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}`
-	looksRun     = `[A-Za-z0-9+/=_-]{32,}` // maybe a key
-	looksDate    = `[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9:.+-]*[0-9Z])?`
+	looksRun     = `[A-Za-z0-9][A-Za-z0-9+/=_-]{31,}` // maybe a key
+	looksDate    = `(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])(?:T[0-9:.+-]*[0-9Z])?\b`
 	// A number may be in groups, with whatever is no letter in between.
-	looksNumber = `\+?[0-9]+(?:[^\p{L}\p{N}]{1,3}[0-9]+)*\b`
+	looksNumber = `\+?[0-9]+(?:[^\p{L}\p{N}@]{1,3}[0-9]+)*`
 )
 
-// quotation finds what a message may quote, and part the same inside of a long
-// run that is no key: ids, dates, numbers, words.
 var (
-	part = regexp.MustCompile(looksUUID + `|` + looksDate + `\b|[A-Za-z]+/[0-9]{3}(?:-[0-9]+)+|[0-9]{3}(?:-[0-9]+){1,3}\b|[0-9]{2}-[0-9]{2}-[0-9]{3,9}\b|` +
+	// whole finds what its form alone tells.
+	whole = regexp.MustCompile(looksLink + `|` + looksMailbox + `|` + looksUUID + `|` + looksRun)
+	// quotation finds what else a message may quote: dates, ids, numbers, words.
+	quotation = regexp.MustCompile(looksDate + `|[A-Za-z]+/[0-9]{3}(?:-[0-9]+)+|[0-9]{3}(?:-[0-9]+){1,3}|[0-9]{2}-[0-9]{2}-[0-9]{3,9}|[0-9]+[A-Z][0-9A-Z]{3,}|` +
 		looksNumber + `|[0-9A-Z]*[0-9][0-9A-Z]{4,}|[\p{L}\p{M}]+(?:'[\p{L}\p{M}]+)?|\p{N}+`)
-	quotation = regexp.MustCompile(looksLink + `|` + looksMailbox + `|` + looksUUID + `|` + looksRun + `|` + part.String())
-	run       = regexp.MustCompile(`^` + looksRun + `$`)
 )
 
 // message maps a text written for people: words that are public stay, and what
 // it quotes of a request or a resource becomes what it is there.
 func (r *Redactor) message(text string) string {
-	mapped := quotation.ReplaceAllStringFunc(text, func(t string) string {
-		if mapped, ok := r.byLooks(t); ok {
-			return mapped
-		}
-		if run.MatchString(t) {
-			return part.ReplaceAllStringFunc(t, r.quoted)
-		}
-		return r.quoted(t)
-	})
+	mapped := r.byLooks(text, func(rest string) string { return quotation.ReplaceAllStringFunc(rest, r.quoted) })
 	if mapped != text {
 		r.count(diagnosis)
 	}
 	return mapped
 }
 
-// byLooks maps what its form alone tells: an address, a mailbox, a UUID, a key.
-func (r *Redactor) byLooks(t string) (string, bool) {
-	switch {
-	case strings.Contains(t, "://"):
-		return r.address(t), true
-	case strings.Contains(t, "@"):
-		return r.mailboxAddress(t), true
-	case uuid.MatchString(t):
-		return r.uuid(t), true
-	case run.MatchString(t) && isRandom(t):
-		r.originals.secret(t)
-		return r.invented(t), true
+// byLooks maps the addresses, mailboxes, UUIDs and keys of a text, and leaves
+// what is between them to a rule.
+func (r *Redactor) byLooks(text string, between func(string) string) string {
+	var b strings.Builder
+	from := 0
+	for _, at := range whole.FindAllStringIndex(text, -1) {
+		t, mapped := text[at[0]:at[1]], ""
+		switch {
+		case strings.Contains(t, "://"):
+			mapped = r.address(t)
+		case strings.Contains(t, "@"):
+			mapped = r.mailboxAddress(t)
+		case uuid.MatchString(t):
+			mapped = r.uuid(t)
+		case isRandom(t) || uuidIn(t) >= 0:
+			r.originals.secret(t)
+			mapped = r.invented(t)
+		default:
+			continue
+		}
+		b.WriteString(between(text[from:at[0]]))
+		b.WriteString(mapped)
+		from = at[1]
 	}
-	return "", false
+	b.WriteString(between(text[from:]))
+	return b.String()
 }
 
 // quoted maps one id, date, number or word of a message.
 func (r *Redactor) quoted(t string) string {
 	switch {
-	case uuid.MatchString(t):
-		return r.uuid(t)
 	case strings.Contains(t, "/") && t[0] >= 'A':
 		return r.reference(t)
 	case public[fold(t)]:
@@ -134,13 +135,15 @@ func (r *Redactor) quoted(t string) string {
 	return r.number(t)
 }
 
-// number maps a number in a text, in the groups it is written in. Of four
-// digits or less it may be any.
+// number maps a number in a text, whatever its groups. Of four digits or less
+// it may be any.
 func (r *Redactor) number(t string) string {
 	bare := squeeze(t)
 	switch {
 	case len(bare) < longNumber:
 		return t
+	case t[0] == '+' && !isDialled(t):
+		return "+" + r.number(t[1:])
 	case technicalForm.MatchString(t):
 		return r.resourceID(t)
 	case isDialled(t):
@@ -149,7 +152,7 @@ func (r *Redactor) number(t string) string {
 	}
 	for _, v := range []string{t, bare} {
 		if mapped, ok := r.identifier("", v, ""); ok {
-			return regroup(t, mapped)
+			return mapped
 		}
 	}
 	if onlyDigits(bare) != bare {
@@ -164,21 +167,4 @@ func isDialled(t string) bool {
 	digits := onlyDigits(t)
 	abroad := t[0] == '+' || strings.HasPrefix(digits, "00")
 	return !arhgosForm.MatchString(t) && (len(digits) == 10 && digits[0] == '0' && digits[1] != '0' || abroad && len(digits) >= 9)
-}
-
-// regroup writes a number in the groups of another of its length.
-func regroup(like, number string) string {
-	if squeeze(number) != number || len(squeeze(like)) != len(number) {
-		return number
-	}
-	var b strings.Builder
-	for _, c := range like {
-		if runeClass(c) != 0 {
-			b.WriteByte(number[0])
-			number = number[1:]
-			continue
-		}
-		b.WriteRune(c)
-	}
-	return b.String()
 }

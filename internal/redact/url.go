@@ -45,11 +45,14 @@ func (r *Redactor) address(v string) string {
 		return mapped
 	}
 	r.count("address of another host")
-	_, rest, _ := strings.Cut(v, "://")
+	scheme, rest, _ := strings.Cut(v, "://")
+	if scheme != "" {
+		scheme = "https"
+	}
 	end := strings.IndexAny(rest+"/", "/?#")
 	host, path := rest[:end], rest[end:]
 	host, _, _ = strings.Cut(host[strings.LastIndexByte(host, '@')+1:], ":")
-	return "https://" + r.domain(host) + r.target(path)
+	return scheme + "://" + r.domain(host) + encodeLike(path, r.message(Unescape(path)))
 }
 
 // contextPath begins the path of every address of the service.
@@ -129,7 +132,7 @@ func encodeLike(raw, mapped string) string {
 		switch {
 		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', strings.IndexByte("-._~", c) >= 0:
 			b.WriteByte(c)
-		case strings.IndexByte(":/|,@$*!'();{}=", c) >= 0 && strings.IndexByte(raw, c) >= 0:
+		case strings.IndexByte(":/|,@$*!'();{}=?&#", c) >= 0 && strings.IndexByte(raw, c) >= 0:
 			b.WriteByte(c)
 		case c == ' ' && strings.IndexByte(raw, '+') >= 0:
 			b.WriteByte('+')

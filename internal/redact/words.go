@@ -58,8 +58,7 @@ func words(list string) map[string]bool {
 	return m
 }
 
-// phrase maps the words and numbers of a text and leaves what is between them.
-// Words in keep stay, in a text of more than one.
+// phrase maps a name or a line. Words in keep stay, in a text of more than one.
 func (r *Redactor) phrase(k kind, text string, keep map[string]bool) string {
 	several := strings.ContainsAny(strings.TrimSpace(text), " '’-")
 	if !several {
@@ -72,31 +71,25 @@ func (r *Redactor) phrase(k kind, text string, keep map[string]bool) string {
 	if !maybeSomebodys(text) {
 		return r.remember(name, r.words(text, keep))
 	}
-	var b strings.Builder
-	for from := 0; from < len(text); {
-		found := inPhrase.FindStringIndex(text[from:])
-		if found == nil {
-			found = []int{len(text) - from, len(text) - from}
+	return r.remember(name, r.byLooks(text, func(rest string) string {
+		var b strings.Builder
+		from := 0
+		for _, at := range numberInPhrase.FindAllStringIndex(rest, -1) {
+			if t := rest[at[0]:at[1]]; len(onlyDigits(t)) >= longNumber {
+				b.WriteString(r.words(rest[from:at[0]], keep))
+				b.WriteString(r.number(t))
+				from = at[1]
+			}
 		}
-		b.WriteString(r.words(text[from:from+found[0]], keep))
-		match := text[from+found[0] : from+found[1]]
-		if mapped, ok := r.byLooks(match); ok {
-			b.WriteString(mapped)
-		} else if len(onlyDigits(match)) >= longNumber && !run.MatchString(match) {
-			b.WriteString(r.number(match))
-		} else {
-			b.WriteString(r.words(match, keep))
-		}
-		from += found[1]
-	}
-	return r.remember(name, b.String())
+		b.WriteString(r.words(rest[from:], keep))
+		return b.String()
+	}))
 }
 
-// inPhrase finds what stands in names and lines though it is none of their
-// words: an address, a mailbox, a phone, a key.
-var inPhrase = regexp.MustCompile(looksLink + `|` + looksMailbox + `|` + looksUUID + `|` + looksRun + `|` + looksNumber)
+var numberInPhrase = regexp.MustCompile(looksNumber)
 
-// maybeSomebodys reports whether a text may hold one.
+// maybeSomebodys reports whether a text may hold what is no word of a name: an
+// address, a mailbox, a phone, a key.
 func maybeSomebodys(text string) bool {
 	digits := 0
 	for i := range len(text) {
@@ -360,8 +353,17 @@ func (r *Redactor) mailboxAddress(v string) string {
 	return mapped + "@" + r.domain(domain)
 }
 
-// domain maps the name of a host.
+// domain maps the name of a host; what no name holds goes.
 func (r *Redactor) domain(name string) string {
+	name = strings.Map(func(c rune) rune {
+		if runeClass(c) == 0 && !unicode.Is(unicode.Mn, c) && !strings.ContainsRune(".-_@", c) {
+			return -1
+		}
+		return c
+	}, name)
+	if len(onlyDigits(name)) >= longNumber {
+		return r.phrase(mailbox, name, operators) + synth.ReservedDomain
+	}
 	labels := strings.Split(strings.TrimSuffix(name, synth.ReservedDomain), ".")
 	for i, l := range labels {
 		if !operators[strings.ToLower(l)] {
@@ -371,10 +373,12 @@ func (r *Redactor) domain(name string) string {
 	return strings.Join(labels, ".") + synth.ReservedDomain
 }
 
+var oneMailbox = regexp.MustCompile(`^[A-Za-z0-9._+-]*@[A-Za-z0-9._-]+$`)
+
 // mailboxes maps what should be one e-mail address, and may be several or a
 // text around one.
 func (r *Redactor) mailboxes(v string) string {
-	if strings.Count(v, "@") == 1 && !strings.ContainsAny(v, " \t\n\"'<>=:;,()") {
+	if oneMailbox.MatchString(v) {
 		return r.mailboxAddress(v)
 	}
 	return r.phrase(mailbox, v, nil)
@@ -395,8 +399,11 @@ func (r *Redactor) phoneNumber(v string) string {
 		zone = min(int(national[1]-'0'), 6)
 	}
 	mapped := synth.Phone(zone, r.keyed.text(phone.tweak(), national))
-	if len(national) != 10 {
-		return mapped // a short or foreign number
+	if len(national) != 10 { // a short or foreign number
+		if strings.HasPrefix(v, "+") {
+			return "+33" + mapped[1:]
+		}
+		return mapped
 	}
 	if prefix != "" {
 		mapped = prefix + mapped[1:]
