@@ -131,8 +131,13 @@ func (w *walker) object(i int, name string, in around) bool {
 		address := w.tape.str(w.tape.member(i, "url"))
 		inner.extension = address[strings.LastIndexByte(address, '/')+1:]
 		inner.place = "…"
-		if _, ok := w.canonical(address); ok || public[fold(address)] {
+		_, known := w.canonical(address)
+		if known || public[fold(address)] {
 			inner.place = inner.extension
+		}
+		if address != "" && !known && !isCode(address) {
+			w.drop(inner, "url") // without it nobody can say what the value is
+			return false
 		}
 		needs = "extension"
 	}
@@ -327,34 +332,39 @@ func (w *walker) siblingCode(i int) string {
 	return ""
 }
 
-// openRule is for a CapabilityStatement: its texts stay, its addresses are
-// still the service's.
+// openRule is for a CapabilityStatement: its texts stay, but for addresses and
+// what looks like somebody's in them.
 func (w *walker) openRule(name, v string) (string, bool) {
-	if strings.Contains(v, "://") {
-		if mapped, ok := w.link(v); ok {
-			return mapped, true
-		}
-		return w.message(v), true
-	}
 	switch name {
 	case "publisher", "telecom", "email":
 		return "", false
 	}
-	if strings.ContainsRune(v, '@') || digitRun.MatchString(v) {
-		return w.message(v), true
-	}
-	return v, true
+	return w.byLooks(v, func(rest string) string {
+		return numberInOpenText.ReplaceAllStringFunc(rest, func(t string) string {
+			if dateForm.MatchString(t) || len(onlyDigits(t)) < shortNumber && !digitRun.MatchString(t) {
+				return t
+			}
+			return w.number(t)
+		})
+	}), true
 }
+
+var numberInOpenText = regexp.MustCompile(looksDate + `|` + looksNumber)
 
 func (w *walker) idRule(v string, in around) (string, bool) {
 	if !in.root {
 		return "", false // of an element: nobody refers to it
 	}
 	if in.resource == "Bundle" || uuid.MatchString(v) {
-		w.count(bundleID)
-		return uuidPrefix + hex12(w.keyed.text(bundleID.tweak(), v)), true
+		return w.uuid(v), true
 	}
 	return w.resourceID(v), true
+}
+
+// uuid maps a UUID, or the id of a Bundle, whose pages quote it.
+func (r *Redactor) uuid(v string) string {
+	r.count(bundleID)
+	return uuidPrefix + hex12(r.keyed.text(bundleID.tweak(), v))
 }
 
 var uuid = regexp.MustCompile(`(?i)^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
@@ -381,7 +391,7 @@ func (w *walker) valueRule(v string, in around) (string, bool) {
 			return w.phoneNumber(v), true
 		case "email":
 			w.count(mailbox)
-			return w.mailboxAddress(v), true
+			return w.mailboxes(v), true
 		}
 	}
 	return "", false
@@ -431,10 +441,10 @@ func (r *Redactor) serialNumber(v string) string {
 // civilities are the titles of names (J79, J245).
 var civilities = map[string]bool{"M": true, "MME": true, "MLLE": true, "DR": true, "PR": true, "MC": true, "MG": true, "PC": true, "PG": true}
 
-// isCode reports whether a value has the form of a code, and no run of digits
-// long enough to be somebody's number.
+// isCode reports whether a value has the form of a code, and no digits enough to
+// be somebody's number.
 func isCode(v string) bool {
-	if v == "" || len(v) > 64 {
+	if v == "" || len(v) > 64 || len(onlyDigits(v)) > shortNumber || len(v) >= longRun && isRandom(v) {
 		return false
 	}
 	digits := 0

@@ -50,7 +50,7 @@ func (o *originals) number(v string) {
 	}
 	p := o.print(squeeze(v))
 	if _, known := o.numbers[p]; !known {
-		o.numbers[p] = !IsFictitious(v) && len(squeeze(v)) >= shortNumber
+		o.numbers[p] = !IsFictitious(v) && utf8.RuneCountInString(squeeze(v)) >= shortNumber
 	}
 }
 
@@ -258,7 +258,9 @@ func (s *scanner) line(where, text string, open bool) {
 			continue
 		}
 		s.token(where, text[i:end], open)
-		i = end
+		if i = end; strings.HasPrefix(text[i:], "://") {
+			s.host(where, text[i+len("://"):])
+		}
 	}
 	s.phones(where, text)
 	s.before = text
@@ -318,7 +320,7 @@ func joins(c byte) bool {
 func (s *scanner) known(text string) int {
 	switch {
 	case strings.HasPrefix(text, "http"):
-		end := strings.IndexAny(text, "\"<>| ,)&\\\n")
+		end := strings.IndexAny(text, "\"'<>| ,)&\\\n")
 		if end < 0 {
 			end = len(text)
 		}
@@ -339,9 +341,31 @@ func (s *scanner) known(text string) int {
 	return 0
 }
 
+// host looks at the address of a host, behind its scheme: one that is no
+// canonical URL and not reserved is somebody's.
+func (s *scanner) host(where, text string) {
+	end := strings.IndexFunc(text, func(c rune) bool {
+		return runeClass(c) == 0 && !unicode.Is(unicode.Mn, c) && !strings.ContainsRune("._-:@", c)
+	})
+	if end < 0 {
+		end = len(text)
+	}
+	host := strings.TrimRight(text[:end], ".:")
+	if name, _, _ := strings.Cut(host, ":"); name != "" && !reservedHost.MatchString(name) {
+		s.tell(where, "the address of another host")
+	}
+}
+
+// reservedHost is a name nobody can have (RFC 2606), this machine, or that of
+// the namespace of XHTML.
+var reservedHost = regexp.MustCompile(`(?i)^([\p{L}\p{M}\p{N}._-]*\.)?(example|invalid|test|localhost|example\.(com|net|org))$|^127\.0\.0\.1$|^www\.w3\.org$`)
+
 func (s *scanner) token(where, token string, open bool) {
-	if name, domain, found := strings.Cut(token, "@"); found && name != "" && strings.Contains(domain, ".") {
-		if !strings.HasSuffix(strings.TrimRight(token, "."), synth.ReservedDomain) {
+	if name, domain, _ := strings.Cut(token, "@"); name != "" {
+		if end := strings.IndexFunc(domain, isNoDomain); end >= 0 {
+			domain = domain[:end]
+		}
+		if strings.Contains(domain, ".") && !strings.HasSuffix(strings.TrimRight(domain, "."), synth.ReservedDomain) {
 			s.tell(where, "an e-mail address")
 		}
 	}
@@ -380,6 +404,10 @@ func (s *scanner) token(where, token string, open bool) {
 	}
 }
 
+func isNoDomain(c rune) bool {
+	return c >= utf8.RuneSelf && runeClass(c) == 0 && !unicode.Is(unicode.Mn, c)
+}
+
 // numbers looks a token up whole, and each of its unbroken parts.
 func (s *scanner) numbers(where, token string) {
 	found := s.originals.isNumber(token)
@@ -405,13 +433,29 @@ func uuidIn(token string) int {
 // groups.
 func (s *scanner) phones(where, text string) {
 	for i := 0; i < len(text); {
-		if c := text[i]; c != '+' && (c < '0' || c > '9') || i > 0 && (isAlnum(text[i-1]) || text[i-1] == '-') {
+		if c := text[i]; c != '+' && !isDigit(c) || i > 0 && isDigit(text[i-1]) {
+			i++
+			continue
+		}
+		if end := i + ours(text[i:]); end > i {
+			i = end
+			continue
+		}
+		if i > 0 && (isAlnum(text[i-1]) || text[i-1] == '-') {
 			i++
 			continue
 		}
 		end := i + 1
-		for end < len(text) && (text[end] >= '0' && text[end] <= '9' || strings.IndexByte(" .-", text[end]) >= 0 && end+1 < len(text) && text[end+1] >= '0' && text[end+1] <= '9') {
-			end++
+		for end < len(text) {
+			if isDigit(text[end]) {
+				end++
+				continue
+			}
+			size := gap(text[end:])
+			if size == 0 || ours(text[end+size:]) > 0 {
+				break
+			}
+			end += size
 		}
 		if end == len(text) || !isAlnum(text[end]) {
 			s.groups(where, text[i:end])
@@ -420,14 +464,49 @@ func (s *scanner) phones(where, text string) {
 	}
 }
 
+// ours is the length of an instant or a fictitious id in groups that a text
+// begins with.
+func ours(text string) int {
+	end, hyphens := 0, 0
+	for end < len(text) && (isDigit(text[end]) || text[end] == '-') {
+		if text[end] == '-' {
+			hyphens++
+		}
+		end++
+	}
+	if hyphens == 2 && end == dayLength && end < len(text) && text[end] == 'T' {
+		return end + len(text[end:]) - len(strings.TrimLeft(text[end:], "T0123456789:.+-Z"))
+	}
+	if hyphens > 0 && (IsFictitious(text[:end]) || strings.HasPrefix(text, "00") && technicalForm.MatchString(text[:end])) {
+		return end
+	}
+	return 0
+}
+
+// gap is the length of what stands between two groups of digits at the
+// beginning of a text, 0 when no group follows.
+func gap(text string) (size int) {
+	for range 3 {
+		c, n := utf8.DecodeRuneInString(text[size:])
+		if !(strings.ContainsRune(" .-/_:+()", c) || c >= utf8.RuneSelf && runeClass(c) == 0) {
+			break
+		}
+		size += n
+	}
+	if size > 0 && size < len(text) && isDigit(text[size]) {
+		return size
+	}
+	return 0
+}
+
 func isAlnum(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 }
 
 // groups looks at every run of groups of digits that adds up to a number.
 func (s *scanner) groups(where, run string) {
-	if len(run) < 10 || IsFictitious(run) || strings.HasPrefix(run, "00") && technicalForm.MatchString(run) {
-		return // an id is in groups too
+	if len(run) < shortNumber || IsFictitious(run) {
+		return
 	}
 	plus := run[0] == '+'
 	parts := strings.FieldsFunc(run, func(c rune) bool { return c < '0' || c > '9' })
@@ -454,18 +533,20 @@ func (s *scanner) groups(where, run string) {
 // random looks for long runs that change between letters and digits, or
 // between cases, as often as random text does: keys, tokens, hashes.
 func (s *scanner) random(where, text string) {
-	const long = 32
 	start := 0
 	for i := 0; i <= len(text); i++ {
 		if i < len(text) && (isAlnum(text[i]) || strings.IndexByte("+/=_-", text[i]) >= 0) {
 			continue
 		}
-		if i-start >= long && isRandom(text[start:i]) {
+		if i-start >= longRun && isRandom(text[start:i]) {
 			s.tell(where, "something random enough to be a key")
 		}
 		start = i + 1
 	}
 }
+
+// longRun is the length from which a run may be a key.
+const longRun = 32
 
 func isRandom(run string) bool {
 	changes, letters, digits := 0, 0, 0

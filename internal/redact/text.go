@@ -48,7 +48,7 @@ const specification = `resourcetype bundle searchset operationoutcome capability
 	valuestring valuecode valueboolean valueinteger valuedate valuedatetime valueinstant valueperiod valuerange valuecoding valuecodeableconcept
 	valuereference valueidentifier valueuri valueurl valuecanonical low high unit reference contained
 	id count elements include revinclude summary sort format pretty total accurate none estimate exact contains missing above below text json xml fhir
-	search page history metadata index medical mssante arhgos finess rpps adeli idnps idnst siren siret insee origin key page
+	search page getpages pageid bundletype history metadata index medical mssante arhgos finess rpps adeli idnps idnst siren siret insee origin key page
 	statut professionnel http https www esante gouv hl core structuredefinition codesystem
 	methodname message http_status_code timestamp path error interaction searchparam searchinclude searchrevinclude rest mode server
 	documentation definition copyright implementationguide fhirversion read vread type search date `
@@ -62,53 +62,109 @@ const messages = `can't cannot process the request resource type not supported s
 	length too long missing parse parsing character characters control type types use uses tomcat apache http status report description description
 	not_found bad_gateway java null exception such there`
 
-// token finds what a message may quote: addresses, mailboxes, ids, numbers,
-// words.
-var token = regexp.MustCompile(`https?://[^\s"'<>]+|[^\s"'<>=:;,()]+@[^\s"'<>,;()]+|[A-Za-z]+/[0-9]{3}(?:-[0-9]+)+|[0-9]{3}(?:-[0-9]+){1,3}|[0-9]{2}-[0-9]{2}-[0-9]{3,9}|[0-9]{4}-[0-9]{2}-[0-9]{2}[0-9T:.+Z-]*|[0-9A-Z]*[0-9][0-9A-Z]{4,}|\+?[0-9][0-9 .-]{8,}[0-9]|[\p{L}\p{M}]+(?:'[\p{L}\p{M}]+)?|[0-9]+`)
+// The looks of what belongs to somebody in any text.
+const (
+	looksLink    = `[\p{L}\p{N}+.-]*://[^\s"'<>]+`
+	looksMailbox = `[^\s"'<>=:;,()@]*@[\p{L}\p{M}\p{N}._@-]+`
+	looksUUID    = `[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}`
+	looksRun     = `[A-Za-z0-9][A-Za-z0-9+/=_-]{31,}` // maybe a key
+	looksDate    = `(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])(?:T[0-9:.+-]*[0-9Z])?\b`
+	// A number may be in groups, with whatever is no letter in between.
+	looksNumber = `\+?[0-9]+(?:[^\p{L}\p{N}@]{1,3}[0-9]+)*`
+)
+
+var (
+	// whole finds what its form alone tells.
+	whole = regexp.MustCompile(looksLink + `|` + looksMailbox + `|` + looksUUID + `|` + looksRun)
+	// quotation finds what else a message may quote: dates, ids, numbers, words.
+	quotation = regexp.MustCompile(looksDate + `|[A-Za-z]+/[0-9]{3}(?:-[0-9]+)+|[0-9]{3}(?:-[0-9]+){1,3}|[0-9]{2}-[0-9]{2}-[0-9]{3,9}|[0-9]+[A-Z][0-9A-Z]{3,}|` +
+		looksNumber + `|[0-9A-Z]*[0-9][0-9A-Z]{4,}|[\p{L}\p{M}]+(?:'[\p{L}\p{M}]+)?|\p{N}+`)
+)
 
 // message maps a text written for people: words that are public stay, and what
 // it quotes of a request or a resource becomes what it is there.
 func (r *Redactor) message(text string) string {
-	mapped := token.ReplaceAllStringFunc(text, func(t string) string {
-		switch {
-		case strings.HasPrefix(t, "http://"), strings.HasPrefix(t, "https://"):
-			mapped, _ := r.link(t)
-			return mapped
-		case strings.Contains(t, "@"):
-			return r.mailboxAddress(t)
-		case strings.Contains(t, "/"):
-			return r.reference(t)
-		case technicalForm.MatchString(t):
-			return r.resourceID(t)
-		}
-		if d, ok := r.date(t); ok && len(t) != 4 {
-			return d
-		}
-		first := t[0]
-		switch {
-		case first >= '0' && first <= '9' || first == '+' || strings.ContainsAny(t, "0123456789"):
-			return r.quotedNumber(t)
-		case public[fold(t)]:
-			return t
-		}
-		return r.phrase(diagnosis, t, nil)
-	})
+	mapped := r.byLooks(text, func(rest string) string { return quotation.ReplaceAllStringFunc(rest, r.quoted) })
 	if mapped != text {
 		r.count(diagnosis)
 	}
 	return mapped
 }
 
-// quotedNumber maps a number in a message.
-func (r *Redactor) quotedNumber(t string) string {
-	if len(t) < longNumber {
+// byLooks maps the addresses, mailboxes, UUIDs and keys of a text, and leaves
+// what is between them to a rule.
+func (r *Redactor) byLooks(text string, between func(string) string) string {
+	var b strings.Builder
+	from := 0
+	for _, at := range whole.FindAllStringIndex(text, -1) {
+		t, mapped := text[at[0]:at[1]], ""
+		switch {
+		case strings.Contains(t, "://"):
+			mapped = r.address(t)
+		case strings.Contains(t, "@"):
+			mapped = r.mailboxAddress(t)
+		case uuid.MatchString(t):
+			mapped = r.uuid(t)
+		case isRandom(t) || uuidIn(t) >= 0:
+			r.originals.secret(t)
+			mapped = r.invented(t)
+		default:
+			continue
+		}
+		b.WriteString(between(text[from:at[0]]))
+		b.WriteString(mapped)
+		from = at[1]
+	}
+	b.WriteString(between(text[from:]))
+	return b.String()
+}
+
+// quoted maps one id, date, number or word of a message.
+func (r *Redactor) quoted(t string) string {
+	switch {
+	case strings.Contains(t, "/") && t[0] >= 'A':
+		return r.reference(t)
+	case public[fold(t)]:
 		return t
+	case t[0] != '+' && !isDigit(t[0]) && !strings.ContainsAny(t, numerals):
+		return r.phrase(diagnosis, t, nil)
 	}
-	if mapped, ok := r.identifier("", t, ""); ok {
-		return mapped
+	if d, ok := r.date(t); ok && len(t) != 4 {
+		return d
 	}
-	if digits := onlyDigits(t); len(digits) >= 9 {
+	return r.number(t)
+}
+
+// number maps a number in a text, whatever its groups. Of four digits or less
+// it may be any.
+func (r *Redactor) number(t string) string {
+	bare := squeeze(t)
+	switch {
+	case len(bare) < longNumber:
+		return t
+	case t[0] == '+' && !isDialled(t):
+		return "+" + r.number(t[1:])
+	case technicalForm.MatchString(t):
+		return r.resourceID(t)
+	case isDialled(t):
+		r.count(phone)
 		return r.phoneNumber(t)
 	}
-	return r.phrase(diagnosis, t, nil)
+	for _, v := range []string{t, bare} {
+		if mapped, ok := r.identifier("", v, ""); ok {
+			return mapped
+		}
+	}
+	if onlyDigits(bare) != bare {
+		return r.phrase(diagnosis, t, nil)
+	}
+	return r.invented(bare)
+}
+
+// isDialled reports whether a number is written like a phone's: ten digits
+// behind a zero, or what is dialled abroad.
+func isDialled(t string) bool {
+	digits := onlyDigits(t)
+	abroad := t[0] == '+' || strings.HasPrefix(digits, "00")
+	return !arhgosForm.MatchString(t) && (len(digits) == 10 && digits[0] == '0' && digits[1] != '0' || abroad && len(digits) >= 9)
 }

@@ -37,6 +37,24 @@ func (r *Redactor) link(address string) (string, bool) {
 	return r.canonical(address)
 }
 
+// address maps any address: one that is neither the service's nor published
+// becomes one of a domain nobody can have (RFC 2606). Who may enter goes, and
+// so does the port.
+func (r *Redactor) address(v string) string {
+	if mapped, ok := r.link(v); ok {
+		return mapped
+	}
+	r.count("address of another host")
+	scheme, rest, _ := strings.Cut(v, "://")
+	if scheme != "" {
+		scheme = "https"
+	}
+	end := strings.IndexAny(rest+"/", "/?#")
+	host, path := rest[:end], rest[end:]
+	host, _, _ = strings.Cut(host[strings.LastIndexByte(host, '@')+1:], ":")
+	return scheme + "://" + r.domain(host) + encodeLike(path, r.message(Unescape(path)))
+}
+
 // contextPath begins the path of every address of the service.
 const contextPath = "/fhir"
 
@@ -54,20 +72,19 @@ func publicHost(host string) bool {
 }
 
 var (
-	canonicalPath = regexp.MustCompile(`^[A-Za-z0-9/_.|-]*$`)
-	oid           = regexp.MustCompile(`^urn:oid:[0-9.]{3,60}$`)
-	digitRun      = regexp.MustCompile(`[0-9]{6}`)
+	oid      = regexp.MustCompile(`^urn:oid:[0-9.]{3,60}$`)
+	digitRun = regexp.MustCompile(`[0-9]{6}`)
 )
 
-// canonical lets the URLs of systems, profiles and extensions pass.
+// canonical lets the URLs of systems, profiles and extensions pass that are
+// made of published words alone.
 func (r *Redactor) canonical(address string) (string, bool) {
 	if ok, known := r.canonicals[address]; known {
 		return address, ok
 	}
 	scheme, rest, found := strings.Cut(address, "://")
-	host, path, _ := strings.Cut(rest, "/")
-	ok := oid.MatchString(address) || found && (scheme == "http" || scheme == "https") && publicHost(host) &&
-		canonicalPath.MatchString(path) && !digitRun.MatchString(path)
+	host, _, _ := strings.Cut(rest, "/")
+	ok := oid.MatchString(address) || found && (scheme == "http" || scheme == "https") && publicHost(host) && isPublished(rest)
 	if len(r.canonicals) < 10_000 {
 		r.canonicals[strings.Clone(address)] = ok
 	}
@@ -115,7 +132,7 @@ func encodeLike(raw, mapped string) string {
 		switch {
 		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', strings.IndexByte("-._~", c) >= 0:
 			b.WriteByte(c)
-		case strings.IndexByte(":/|,@$*!'();{}=", c) >= 0 && strings.IndexByte(raw, c) >= 0:
+		case strings.IndexByte(":/|,@$*!'();{}=?&#", c) >= 0 && strings.IndexByte(raw, c) >= 0:
 			b.WriteByte(c)
 		case c == ' ' && strings.IndexByte(raw, '+') >= 0:
 			b.WriteByte('+')
@@ -203,7 +220,7 @@ var controlValue = regexp.MustCompile(`^[A-Za-z0-9:_,.*/+ -]{0,300}$`)
 // parameter maps the value of one parameter.
 func (r *Redactor) parameter(typ, name, value string) string {
 	if strings.HasPrefix(name, "_") && name != "_id" && name != "_lastUpdated" && name != "_profile" {
-		if controlValue.MatchString(value) && !digitRun.MatchString(value) && r.publicValue(value) {
+		if controlValue.MatchString(value) && !digitRun.MatchString(value) && len(onlyDigits(value)) < shortNumber && r.publicValue(value) {
 			return value
 		}
 		return r.message(value)
@@ -263,12 +280,12 @@ func (r *Redactor) criterion(typ, base, v string) string {
 		return r.postal(v)
 	case strings.HasPrefix(base, "address"):
 		return r.addressValue(v)
-	case base == "mailbox-mss" && len(v) > longNumber && onlyDigits(v) == v: // it looks into phones too
+	case base == "mailbox-mss" && len(onlyDigits(v)) >= longNumber && !strings.ContainsFunc(v, isWritten): // it looks into phones too
 		r.count(phone)
 		return r.phoneNumber(v)
 	case base == "mailbox-mss":
 		r.count(mailbox)
-		return r.mailboxAddress(v)
+		return r.mailboxes(v)
 	case base == "number-smartcard":
 		return r.cardNumber(v)
 	case base == "pharmacy-licence":
@@ -348,24 +365,25 @@ func (r *Redactor) codeToken(v string) string {
 	return r.systemOf(system) + "|" + code
 }
 
+// datePrefix compares (R4, search.html#prefix).
+var datePrefix = regexp.MustCompile(`^(eq|ne|gt|ge|lt|le|sa|eb|ap)[0-9]`)
+
+// dateCriterion maps what is no date like a word, whole: an answer quotes it.
 func (r *Redactor) dateCriterion(v string) string {
-	prefix := ""
-	if len(v) > 2 && v[0] >= 'a' && v[0] <= 'z' && v[1] >= 'a' && v[1] <= 'z' {
-		prefix, v = v[:2], v[2:]
+	prefix, day := "", v
+	if datePrefix.MatchString(v) {
+		prefix, day = v[:2], v[2:]
 	}
-	if mapped, ok := r.date(v); ok {
+	if mapped, ok := r.date(day); ok {
 		return prefix + mapped
 	}
-	return prefix + r.message(v)
+	return r.message(v)
 }
 
 // reference maps "Practitioner/003-…", a bare id, or an address.
 func (r *Redactor) reference(v string) string {
 	if strings.Contains(v, "://") {
-		if mapped, ok := r.link(v); ok {
-			return mapped
-		}
-		return ""
+		return r.address(v)
 	}
 	if rest, ok := strings.CutPrefix(v, "#"); ok {
 		return "#" + r.resourceID(rest)

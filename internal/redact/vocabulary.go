@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"unicode"
 
 	"github.com/mockfhir/mockfhir/fixtures"
 	"github.com/mockfhir/mockfhir/internal/fhirschema"
@@ -42,6 +43,49 @@ var guideParts = words(`type number period phone digitization description servic
 	dateFirstInstallation dateLastInstallation deletedInstallation authorizedAgeRange installedAgeRange endDate indicator
 	capacityAvailable femaleCapacityAvailable maleCapacityAvailable socialAssistanceCapacityAvailable
 	installedCapacity femaleInstalledCapacity maleInstalledCapacity socialAssistanceInstalledCapacity`)
+
+// published holds, folded, the words of the addresses of systems, profiles and
+// extensions: those of ANS's guides, of its nomenclatures, of R4 and HL7 France.
+var published = sync.OnceValue(func() map[string]bool {
+	m := words(`interop mos smt annuaire rpps rppsrang interne adeli finess sirene insee arhgos ars interopsante terminology loinc snomed info unitsofmeasure
+		sante gouv fr org ig nos tre jdv ass donnee publique as dp ext sp cs vs r g v iso adxp
+		searchparameter valueset conceptmap namingsystem operationdefinition individual observationvalue actreason nullflavor ucum sct
+		metadata smartcard mailbox mss equipment social trace authorization deadline closing licence pharmacy pricing model patient installation supported
+		capacity types healthcare activity commune etablissement systeme information competence metier activite sociale regulee public smsse system registration authority
+		rass apifhir ws sync exposed portail portal openfhir preprod healthcareactivity socialequipment mailboxmss fraddressinseecode communeom exercice
+		subscription special values asserverdpcapabilitystatement point streetnametype streetnamebase housenumber buildingnumbersuffix postbox additionallocator careof
+		short raison lieu dit budget ballot draft snapshot preview equipement`)
+	for name := range members() {
+		m[fold(name)] = true
+	}
+	for _, typ := range fhirschema.ResourceTypes() {
+		m[fold(typ)] = true
+	}
+	for system := range synth.CodeSystems() {
+		for _, w := range strings.FieldsFunc(system, isNoLetter) {
+			m[fold(w)] = true
+		}
+	}
+	return m
+})
+
+func isNoLetter(c rune) bool { return !unicode.IsLetter(c) }
+
+var addressOfWords = regexp.MustCompile(`^[A-Za-z0-9/_.|-]+$`)
+
+// isPublished reports whether host and path of an address hold nothing but
+// published words, and numbers as short as a table's or version's.
+func isPublished(address string) bool {
+	if !addressOfWords.MatchString(address) || digitRun.MatchString(address) || len(onlyDigits(address)) > 8 {
+		return false
+	}
+	for w := range strings.FieldsFuncSeq(address, isNoLetter) {
+		if w = fold(w); !published()[w] && !public[w] {
+			return false
+		}
+	}
+	return true
+}
 
 // isKnownCode reports whether a code is in a list somebody published.
 func isKnownCode(v string) bool { return r4Codes[v] || guideCodes[v] || synth.IsCode(v) }

@@ -44,7 +44,7 @@ func TestHeadersAreKeptByTheirGrammar(t *testing.T) {
 // A code stays where somebody published it, or an answer shows it.
 func TestCodesAreKeptWhenTheyAreKnown(t *testing.T) {
 	t.Parallel()
-	const system = "https://mos.esante.gouv.fr/NOS/X/FHIR/X"
+	const system = "https://mos.esante.gouv.fr/NOS/TRE_R38-SpecialiteOrdinale/FHIR/TRE-R38-SpecialiteOrdinale"
 	for query, want := range map[string]string{
 		"Practitioner?active=true": "", "Practitioner?active=Boolbird": "*", "Organization?type=LEGAL-ENTITY": "",
 		"Practitioner?qualification-code=" + system + "|SM26": "", "Practitioner?qualification-code=Codebird": "*",

@@ -1,6 +1,7 @@
 package redact
 
 import (
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -57,8 +58,7 @@ func words(list string) map[string]bool {
 	return m
 }
 
-// phrase maps the words and numbers of a text and leaves what is between them.
-// Words in keep stay, in a text of more than one.
+// phrase maps a name or a line. Words in keep stay, in a text of more than one.
 func (r *Redactor) phrase(k kind, text string, keep map[string]bool) string {
 	several := strings.ContainsAny(strings.TrimSpace(text), " '’-")
 	if !several {
@@ -68,6 +68,43 @@ func (r *Redactor) phrase(k kind, text string, keep map[string]bool) string {
 	if done, ok := r.cache[name]; ok {
 		return done
 	}
+	if !maybeSomebodys(text) {
+		return r.remember(name, r.words(text, keep))
+	}
+	return r.remember(name, r.byLooks(text, func(rest string) string {
+		var b strings.Builder
+		from := 0
+		for _, at := range numberInPhrase.FindAllStringIndex(rest, -1) {
+			if t := rest[at[0]:at[1]]; len(onlyDigits(t)) >= longNumber {
+				b.WriteString(r.words(rest[from:at[0]], keep))
+				b.WriteString(r.number(t))
+				from = at[1]
+			}
+		}
+		b.WriteString(r.words(rest[from:], keep))
+		return b.String()
+	}))
+}
+
+var numberInPhrase = regexp.MustCompile(looksNumber)
+
+// maybeSomebodys reports whether a text may hold what is no word of a name: an
+// address, a mailbox, a phone, a key.
+func maybeSomebodys(text string) bool {
+	digits := 0
+	for i := range len(text) {
+		if text[i] == '@' || text[i] == ':' {
+			return true
+		}
+		if isDigit(text[i]) {
+			digits++
+		}
+	}
+	return digits >= longNumber || digits > 0 && len(text) >= longRun
+}
+
+// words maps the words and numbers of a text and leaves what is between them.
+func (r *Redactor) words(text string, keep map[string]bool) string {
 	var b strings.Builder
 	for rest := text; rest != ""; {
 		token, size := nextToken(rest)
@@ -85,7 +122,7 @@ func (r *Redactor) phrase(k kind, text string, keep map[string]bool) string {
 		}
 		rest = rest[size:]
 	}
-	return r.remember(name, b.String())
+	return b.String()
 }
 
 // maxCache bounds the memory of pseudonyms already made.
@@ -313,13 +350,38 @@ func (r *Redactor) mailboxAddress(v string) string {
 	if !found {
 		return mapped
 	}
-	labels := strings.Split(strings.TrimSuffix(domain, synth.ReservedDomain), ".")
+	return mapped + "@" + r.domain(domain)
+}
+
+// domain maps the name of a host; what no name holds goes.
+func (r *Redactor) domain(name string) string {
+	name = strings.Map(func(c rune) rune {
+		if runeClass(c) == 0 && !unicode.Is(unicode.Mn, c) && !strings.ContainsRune(".-_@", c) {
+			return -1
+		}
+		return c
+	}, name)
+	if len(onlyDigits(name)) >= longNumber {
+		return r.phrase(mailbox, name, operators) + synth.ReservedDomain
+	}
+	labels := strings.Split(strings.TrimSuffix(name, synth.ReservedDomain), ".")
 	for i, l := range labels {
 		if !operators[strings.ToLower(l)] {
 			labels[i] = r.phrase(mailbox, l, nil)
 		}
 	}
-	return mapped + "@" + strings.Join(labels, ".") + synth.ReservedDomain
+	return strings.Join(labels, ".") + synth.ReservedDomain
+}
+
+var oneMailbox = regexp.MustCompile(`^[A-Za-z0-9._+-]*@[A-Za-z0-9._-]+$`)
+
+// mailboxes maps what should be one e-mail address, and may be several or a
+// text around one.
+func (r *Redactor) mailboxes(v string) string {
+	if oneMailbox.MatchString(v) {
+		return r.mailboxAddress(v)
+	}
+	return r.phrase(mailbox, v, nil)
 }
 
 // phoneNumber maps a phone number into the blocks reserved for fiction, in the
@@ -337,24 +399,32 @@ func (r *Redactor) phoneNumber(v string) string {
 		zone = min(int(national[1]-'0'), 6)
 	}
 	mapped := synth.Phone(zone, r.keyed.text(phone.tweak(), national))
-	if len(national) != 10 {
-		return mapped // a short or foreign number
+	if len(national) != 10 { // a short or foreign number
+		if strings.HasPrefix(v, "+") {
+			return "+33" + mapped[1:]
+		}
+		return mapped
 	}
 	if prefix != "" {
 		mapped = prefix + mapped[1:]
 	}
 	var b strings.Builder
-	for i := range len(v) {
-		switch c := v[i]; {
+	for _, c := range v {
+		switch {
 		case c >= '0' && c <= '9':
 			b.WriteByte(mapped[0])
 			mapped = mapped[1:]
-		case strings.IndexByte(" .-+()/", c) >= 0:
-			b.WriteByte(c)
+		case unicode.IsSpace(c), unicode.Is(unicode.Pd, c), strings.ContainsRune("._:+()/", c):
+			b.WriteRune(c)
 		}
 	}
 	return b.String()
 }
+
+// isWritten reports whether a rune stands in a mailbox and in no phone.
+func isWritten(c rune) bool { return c == '@' || unicode.IsLetter(c) }
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
 func onlyDigits(v string) string {
 	return strings.Map(func(c rune) rune {

@@ -1,6 +1,7 @@
 package synth
 
 import (
+	"iter"
 	"strings"
 	"sync"
 )
@@ -51,6 +52,17 @@ var allCodes = sync.OnceValue(func() map[string]bool {
 	}
 	return all
 })
+
+// CodeSystems are the addresses of the nomenclatures.
+func CodeSystems() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, entry := range nosCodes {
+			if !yield(entry.system) {
+				return
+			}
+		}
+	}
+}
 
 // only narrows a list to what the element's value set keeps of it.
 func (l codeList) only(codes ...string) codeList { return codeList{l.system, codes} }
