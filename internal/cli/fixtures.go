@@ -225,22 +225,12 @@ func learn(ctx context.Context, set *fixtures.Set) (*contract.Baseline, error) {
 }
 
 func tellCounts(env Env, was, now *fixtures.Set) {
-	counts := [2]map[string]int{{}, {}}
-	for i, set := range []*fixtures.Set{was, now} {
-		for _, r := range set.Resources {
-			counts[i][r.Type]++
-		}
-	}
-	types := slices.Sorted(maps.Keys(counts[0]))
-	for t := range counts[1] {
-		if !slices.Contains(types, t) {
-			types = append(types, t)
-		}
-	}
-	slices.Sort(types)
-	for _, t := range types {
-		if counts[0][t] != counts[1][t] {
-			fmt.Fprintf(env.Stdout, "%s: %d resources, was %d\n", t, counts[1][t], counts[0][t])
+	before, after := was.Counts(), now.Counts()
+	types := maps.Clone(before)
+	maps.Copy(types, after)
+	for _, t := range slices.Sorted(maps.Keys(types)) {
+		if before[t] != after[t] {
+			fmt.Fprintf(env.Stdout, "%s: %d resources, was %d\n", t, after[t], before[t])
 		}
 	}
 }

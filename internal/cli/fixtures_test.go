@@ -49,6 +49,14 @@ func TestARecordingIsLintedComparedAndExported(t *testing.T) {
 		t.Errorf("a set and itself: diff exits with %d:\n%s", code, out)
 	}
 
+	packed := filepath.Join(t.TempDir(), "set.mockfhir")
+	if code, out := runCommand(t, "fixtures", "pack", dir, packed); code != exitOK {
+		t.Fatalf("pack exits with %d:\n%s", code, out)
+	}
+	if code, out := runCommand(t, "fixtures", "diff", dir, packed); code != exitOK || out != "0 breaking differences\n" {
+		t.Errorf("a set and itself packed: diff exits with %d:\n%s", code, out)
+	}
+
 	changed := filepath.Join(t.TempDir(), "changed")
 	if err := os.CopyFS(changed, os.DirFS(dir)); err != nil {
 		t.Fatal(err)
