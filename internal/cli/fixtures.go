@@ -1,10 +1,14 @@
 package cli
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"net"
@@ -71,86 +75,131 @@ func lint(env Env, args []string) int {
 		return usageError(env, "fixtures lint", errors.New("name one fixture set"))
 	}
 	set, err := fixtures.LoadFile(args[0])
+	if err == nil && set.Packed() != nil {
+		err = set.Packed().Verify()
+	}
 	if err != nil {
 		fmt.Fprintf(env.Stdout, "%v\n", err)
 		return exitFailure
 	}
-	if set.Packed() != nil {
-		return lintPacked(env, args[0], set)
-	}
-	findings := lintFiles(args[0])
-	resources, outside := lintResources(set)
-	findings = append(findings, resources...)
+	l := linting{set: set, out: env.Stdout, linter: redact.NewLinter()}
+	l.texts(args[0])
+	l.resources()
 	if age, ok := ageOf(set, time.Now()); ok && age > maxAge {
-		findings = append(findings, fmt.Sprintf("manifest.json: recorded %d days ago; ANS asks that copies be deleted after 30: record again", int(age.Hours()/24)))
+		l.tell(fmt.Sprintf("manifest.json: recorded %d days ago; ANS asks that copies be deleted after 30: record again", int(age.Hours()/24)))
 	}
+	if l.outside > 0 {
+		fmt.Fprintf(env.Stdout, "note: %d references lead outside of the set\n", l.outside)
+	}
+	whole := ""
+	if set.Packed() != nil {
+		whole = ", every block as it was written"
+	}
+	fmt.Fprintf(env.Stdout, "%s: %d resources, %d files of exchanges, %d findings%s\n", args[0], set.Count(), len(set.Scenarios), l.findings, whole)
+	if l.findings > 0 {
+		return exitFailure
+	}
+	return exitOK
+}
+
+// linting is a look through one set. What it finds is printed at once: a packed
+// set is larger than memory, and may have something in each resource.
+type linting struct {
+	set               *fixtures.Set
+	out               io.Writer
+	linter            *redact.Linter
+	findings, outside int
+}
+
+func (l *linting) tell(findings ...string) {
+	l.findings += len(findings)
 	for _, f := range findings {
-		fmt.Fprintln(env.Stdout, f)
+		fmt.Fprintln(l.out, f)
 	}
-	if outside > 0 {
-		fmt.Fprintf(env.Stdout, "note: %d references lead outside of the set\n", outside)
-	}
-	fmt.Fprintf(env.Stdout, "%s: %d resources, %d files of exchanges, %d findings\n", args[0], len(set.Resources), len(set.Scenarios), len(findings))
-	if len(findings) > 0 {
-		return exitFailure
-	}
-	return exitOK
 }
 
-// lintPacked verifies every block of a packed file. What it holds was checked
-// before it was packed.
-func lintPacked(env Env, path string, set *fixtures.Set) int {
-	if err := set.Packed().Verify(); err != nil {
-		fmt.Fprintf(env.Stdout, "%v\n", err)
-		return exitFailure
-	}
-	fmt.Fprintf(env.Stdout, "%s: %d resources, every block as it was written\n", path, set.Count())
-	return exitOK
-}
-
-// lintFiles looks through the text of every file of a set.
-func lintFiles(root string) (findings []string) {
-	_ = filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+// texts looks through the text of every file of a set; of a packed one, through
+// what the files were that are not resources.
+func (l *linting) texts(root string) {
+	if l.set.Packed() == nil {
+		_ = filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+			if err == nil && !d.IsDir() {
+				l.file(root, name)
+			}
 			return err
-		}
-		relative, err := filepath.Rel(root, name)
-		if text, rerr := os.ReadFile(name); err == nil && rerr == nil && !strings.HasSuffix(name, ".gz") {
-			findings = append(findings, redact.Lint(filepath.ToSlash(relative), text)...)
-		}
-		return nil
-	})
-	return findings
+		})
+		return
+	}
+	manifest, _ := json.Marshal(l.set.Manifest)
+	table, _ := json.Marshal(l.set.Table)
+	l.tell(l.linter.File("manifest.json", manifest)...)
+	l.tell(l.linter.File("parameters.json", table)...)
+	for _, s := range l.set.Scenarios {
+		l.tell(l.linter.File(s.File, s.Format())...)
+	}
 }
 
-// lintResources holds each resource against R4 and its profile, and counts the
+func (l *linting) file(root, name string) {
+	place, err := filepath.Rel(root, name)
+	if err != nil || name == root {
+		place = filepath.Base(name)
+	}
+	place = filepath.ToSlash(place)
+	text, err := os.ReadFile(name)
+	if err == nil && strings.HasSuffix(name, ".gz") {
+		text, err = gunzip(text)
+	}
+	if err != nil {
+		l.tell(place + ": cannot be read to the end, and was not looked through")
+		return
+	}
+	l.tell(l.linter.File(place, text)...)
+}
+
+func gunzip(text []byte) ([]byte, error) {
+	r, err := gzip.NewReader(bytes.NewReader(text))
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(r)
+}
+
+// resources holds each resource against R4 and its profile, and counts the
 // references that lead outside of the set.
-func lintResources(set *fixtures.Set) (findings []string, outside int) {
-	there := map[string]bool{}
-	for _, r := range set.Resources {
-		there[r.Type+"/"+r.ID] = true
+func (l *linting) resources() {
+	inMemory := map[string]bool{}
+	for _, r := range l.set.Resources {
+		inMemory[r.Type+"/"+r.ID] = true
 	}
-	for _, r := range set.Resources {
-		name := r.Type + "/" + r.ID
-		node, err := fhir.ParseString(r.JSON)
-		if err != nil {
-			continue // the set would not have been loaded
-		}
-		for _, issue := range append(fhirschema.Validate(node), fhirschema.ValidateProfile(node)...) {
-			if _, known := issue.Deviation(); !known {
-				findings = append(findings, name+": "+issue.String())
+	for _, typ := range l.set.Table.Types {
+		for r := range l.set.Of(typ.Type) {
+			node, err := fhir.ParseString(r.JSON)
+			if err != nil {
+				continue // the set would not have been loaded
 			}
-		}
-		for _, place := range redact.LintResource(node) {
-			findings = append(findings, name+": "+place)
-		}
-		for _, reference := range redact.References(node) {
-			if !there[reference] {
-				outside++
+			l.resource(r, node)
+			for _, reference := range redact.References(node) {
+				if typ, id, _ := strings.Cut(reference, "/"); !inMemory[reference] && !l.set.InPack(typ, id) {
+					l.outside++
+				}
 			}
 		}
 	}
-	return findings, outside
+}
+
+func (l *linting) resource(r fixtures.Resource, node *fhir.Node) {
+	name := r.Type + "/" + r.ID
+	if l.set.Packed() != nil {
+		l.tell(l.linter.Resource(name, r.JSON)...)
+	}
+	for _, issue := range append(fhirschema.Validate(node), fhirschema.ValidateProfile(node)...) {
+		if _, known := issue.Deviation(); !known {
+			l.tell(name + ": " + issue.String())
+		}
+	}
+	for _, place := range redact.LintResource(node) {
+		l.tell(name + ": " + place)
+	}
 }
 
 // ageOf is how long ago a set was recorded.

@@ -1,9 +1,12 @@
 package cli
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -52,6 +55,9 @@ func TestARecordingIsLintedComparedAndExported(t *testing.T) {
 	packed := filepath.Join(t.TempDir(), "set.mockfhir")
 	if code, out := runCommand(t, "fixtures", "pack", dir, packed); code != exitOK {
 		t.Fatalf("pack exits with %d:\n%s", code, out)
+	}
+	if code, out := runCommand(t, "fixtures", "lint", packed); code != exitOK || !strings.Contains(out, ", 0 findings, every block as it was written") {
+		t.Errorf("lint of the packed set exits with %d:\n%s", code, out)
 	}
 	if code, out := runCommand(t, "fixtures", "diff", dir, packed); code != exitOK || out != "0 breaking differences\n" {
 		t.Errorf("a set and itself packed: diff exits with %d:\n%s", code, out)
@@ -169,7 +175,12 @@ func TestTheEmbeddedSetIsClean(t *testing.T) {
 func TestLintFinds(t *testing.T) {
 	t.Parallel()
 	const organization = `{"resourceType":"Organization","id":"001-02-40000001","active":true`
+	var zipped bytes.Buffer
+	w := gzip.NewWriter(&zipped)
+	io.WriteString(w, organization+`,"telecom":[{"system":"email","value":"x@hospital.fr"}]}`)
+	w.Close()
 	for what, tt := range map[string]struct{ file, text, want string }{
+		"a mailbox in gzip":   {"resources/a.ndjson.gz", zipped.String(), "resources/a.ndjson.gz:1: an e-mail address"},
 		"JSON that is none":   {"resources/a.ndjson", "{", "not JSON"},
 		"an element of no R4": {"resources/a.ndjson", organization + `,"colour":"red"}`, "colour"},
 		"an e-mail address":   {"resources/a.ndjson", organization + `,"telecom":[{"system":"email","value":"x@hospital.fr"}]}`, "resources/a.ndjson:1: an e-mail address"},
@@ -196,6 +207,15 @@ func TestLintFinds(t *testing.T) {
 			code, out := runCommand(t, "fixtures", "lint", dir)
 			if code != exitFailure || !strings.Contains(out, tt.want) {
 				t.Errorf("lint exits with %d and does not say %q:\n%s", code, tt.want, out)
+			}
+			packed := filepath.Join(t.TempDir(), "set.mockfhir")
+			if code, _ := runCommand(t, "fixtures", "pack", dir, packed); code == exitOK {
+				_, what, _ := strings.Cut(tt.want, ": ")
+				code, told := runCommand(t, "fixtures", "lint", packed)
+				if code != exitFailure || !strings.Contains(told, what) {
+					t.Errorf("lint of the pack exits with %d and does not say %q:\n%s", code, what, told)
+				}
+				out += told
 			}
 			for _, value := range []string{"x@hospital.fr", "44 55", "750000218", "22222222"} {
 				if strings.Contains(out, value) {
