@@ -338,30 +338,37 @@ func importCommand(env Env, args []string) int {
 	if err != nil {
 		return usageError(env, "fixtures import", err)
 	}
-	var raws []redact.Raw
-	if har != "" {
-		raws, err = record.ReadHAR(har)
-	} else {
-		raws, err = record.ReadWireMock(wiremock)
+	read, name := record.ReadHAR, har
+	if wiremock != "" {
+		read, name = record.ReadWireMock, wiremock
 	}
+	foreign, err := read(name)
 	if err == nil {
 		err = record.Ready(out)
 	}
 	if err == nil {
 		var set *redact.Set
-		var imported, left int
+		var imported int
 		source := &url.URL{Scheme: "https", Host: "imported.example", Path: "/fhir/v2"}
-		set, imported, left, err = record.Import(raws, record.Options{Target: record.Target{Base: source}, Secret: secret, Rate: 1, Version: Version()})
+		set, imported, err = record.Import(foreign, record.Options{Target: record.Target{Base: source}, Secret: secret, Rate: 1, Version: Version()})
+		tellLeft(env, foreign)
 		if err == nil {
 			err = record.Save(out, set)
 		}
 		if err == nil {
-			fmt.Fprintf(env.Stdout, "%d exchanges imported to %s, %d left out: not of the API\n", imported, out, left)
+			fmt.Fprintf(env.Stdout, "%d exchanges imported to %s\n", imported, out)
 			return exitOK
 		}
 	}
 	fmt.Fprintf(env.Stderr, "mockfhir fixtures import: %v\n", err)
 	return exitFailure
+}
+
+// tellLeft says what was not imported, and why.
+func tellLeft(env Env, foreign *record.Foreign) {
+	for _, why := range slices.Sorted(maps.Keys(foreign.Left)) {
+		fmt.Fprintf(env.Stdout, "%d left out: %s\n", foreign.Left[why], why)
+	}
 }
 
 // export writes the exchanges of a set for another tool.
