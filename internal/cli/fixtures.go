@@ -33,7 +33,7 @@ const fixturesUsage = `Usage:
   mockfhir fixtures lint DIR           check one set: structure, references, leftovers, age
   mockfhir fixtures diff A B           what changed from one set to another
   mockfhir fixtures import -out DIR -har FILE | -wiremock PATH
-  mockfhir fixtures export -format har|wiremock|postman [-out FILE] DIR
+  mockfhir fixtures export [-format har|wiremock|postman] [-origin URL] [-out FILE] DIR
   mockfhir fixtures pack DIR FILE      make one file of a set, which opens at once
 `
 
@@ -45,7 +45,11 @@ func fixturesCommand(ctx context.Context, env Env, args []string) int {
 	}
 	if isHelp(command) || len(args) == 1 && isHelp(args[0]) {
 		fmt.Fprint(env.Stdout, fixturesUsage)
-		return exitOK
+		args = []string{"-h"} // those that have flags list them behind
+		if command != "import" && command != "export" {
+			return exitOK
+		}
+		fmt.Fprintln(env.Stdout)
 	}
 	switch command {
 	case "lint":
@@ -378,13 +382,15 @@ func export(env Env, args []string) int {
 	fs.StringVar(&format, "format", "har", "`format`: "+strings.Join(record.Formats, ", "))
 	fs.StringVar(&out, "out", "", "`file` to write (default: standard output)")
 	fs.StringVar(&origin, "origin", "http://localhost:8080", "`origin` of the addresses and links")
-	var set *fixtures.Set
-	if len(args) == 0 || strings.HasPrefix(args[len(args)-1], "-") {
-		return usageError(env, "fixtures export", errors.New("name one fixture set behind the flags"))
+	last := ""
+	if n := len(args) - 1; n >= 0 && !strings.HasPrefix(args[n], "-") {
+		args, last = args[:n], args[n]
 	}
-	last := args[len(args)-1]
-	if code, done := parseOnly(fs, args[:len(args)-1], env); done {
+	if code, done := parseOnly(fs, args, env); done {
 		return code
+	}
+	if last == "" {
+		return usageError(env, "fixtures export", errors.New("name one fixture set behind the flags"))
 	}
 	set, err := fixtures.LoadFile(last)
 	var text []byte

@@ -288,3 +288,19 @@ func TestUsageOfRecordAndFixtures(t *testing.T) {
 		t.Errorf("without a key: exit %d, %s", code, b.String())
 	}
 }
+
+// What was interrupted says that it goes on, and does.
+func TestAnInterruptedGenerationGoesOn(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "set")
+	args := []string{"generate", "-practitioners", "8000", "-out", dir, "-quiet"}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	var b output
+	if code := Main(ctx, Env{Args: args, Stdout: &b, Stderr: &b}); code != exitFailure || !strings.HasSuffix(b.String(), "interrupted; the same command goes on from here\n") {
+		t.Errorf("interrupted: exit %d, %s", code, b.String())
+	}
+	if code, out := runCommand(t, args...); code != exitOK {
+		t.Errorf("again: exit %d, %s", code, out)
+	}
+}
