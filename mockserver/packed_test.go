@@ -10,7 +10,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/mockfhir/mockfhir/fixtures"
+	"github.com/mockfhir/mockfhir/internal/console"
 	"github.com/mockfhir/mockfhir/internal/store"
 	"github.com/mockfhir/mockfhir/internal/synth"
 	"github.com/mockfhir/mockfhir/mockserver"
@@ -81,6 +84,48 @@ func TestPackedIsTheSame(t *testing.T) {
 					break
 				}
 				next = []string{decodeBundle(t, one).link("next"), decodeBundle(t, two).link("next")}
+			}
+		}
+	}
+}
+
+// TestPackedIsTold: what is said of a packed set, also with another over it, is
+// what is said of the directory: the counts, and the examples of the page.
+func TestPackedIsTold(t *testing.T) {
+	t.Parallel()
+	dir, packed := drawnSet(t, synth.DefaultSize)
+	first := load(t, dir).Resources[0]
+	over := filepath.Join(t.TempDir(), "over.ndjson")
+	text := first.JSON + "\n" + strings.Replace(first.JSON, `"id":"`+first.ID+`"`, `"id":"new"`, 1) + "\n"
+	if err := os.WriteFile(over, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	merge := func(sets ...*fixtures.Set) *fixtures.Set { return must(fixtures.Merge(sets...))(t) }
+	// A pack that is named later replaces as any set does.
+	if all := merge(load(t, over), load(t, packed)); len(all.Resources) != 1 || all.Resources[0].ID != "new" || all.Count() != load(t, dir).Count()+1 {
+		t.Errorf("%d resources, of them beside the pack %v", all.Count(), all.Resources)
+	}
+	for _, sets := range [][]*fixtures.Set{
+		{load(t, dir), load(t, packed)},
+		{merge(load(t, dir), load(t, over)), merge(load(t, packed), load(t, over))},
+	} {
+		inMemory, onDisk := sets[0], sets[1]
+		if diff := cmp.Diff(inMemory.Counts(), onDisk.Counts()); diff != "" || inMemory.Count() != onDisk.Count() || inMemory.Count() != len(inMemory.Resources) {
+			t.Errorf("%d and %d resources (-memory +packed):\n%s", inMemory.Count(), onDisk.Count(), diff)
+		}
+		if diff := cmp.Diff(console.Form(inMemory, false), console.Form(onDisk, false)); diff != "" {
+			t.Errorf("the form (-memory +packed):\n%s", diff)
+		}
+		for i := range inMemory.Table.Types {
+			typ := inMemory.Table.Types[i].Type
+			var ids [2][]string
+			for k, set := range sets {
+				for r := range set.Of(typ) {
+					ids[k] = append(ids[k], r.ID)
+				}
+			}
+			if diff := cmp.Diff(ids[0], ids[1]); diff != "" || len(ids[0]) != inMemory.Counts()[typ] {
+				t.Errorf("%s (-memory +packed):\n%s", typ, diff)
 			}
 		}
 	}

@@ -1,10 +1,14 @@
 package cli
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"net"
@@ -29,7 +33,7 @@ const fixturesUsage = `Usage:
   mockfhir fixtures lint DIR           check one set: structure, references, leftovers, age
   mockfhir fixtures diff A B           what changed from one set to another
   mockfhir fixtures import -out DIR -har FILE | -wiremock PATH
-  mockfhir fixtures export -format har|wiremock|postman [-out FILE] DIR
+  mockfhir fixtures export [-format har|wiremock|postman] [-origin URL] [-out FILE] DIR
   mockfhir fixtures pack DIR FILE      make one file of a set, which opens at once
 `
 
@@ -41,7 +45,11 @@ func fixturesCommand(ctx context.Context, env Env, args []string) int {
 	}
 	if isHelp(command) || len(args) == 1 && isHelp(args[0]) {
 		fmt.Fprint(env.Stdout, fixturesUsage)
-		return exitOK
+		args = []string{"-h"} // those that have flags list them behind
+		if command != "import" && command != "export" {
+			return exitOK
+		}
+		fmt.Fprintln(env.Stdout)
 	}
 	switch command {
 	case "lint":
@@ -71,87 +79,134 @@ func lint(env Env, args []string) int {
 		return usageError(env, "fixtures lint", errors.New("name one fixture set"))
 	}
 	set, err := fixtures.LoadFile(args[0])
+	if err == nil && set.Packed() != nil {
+		err = set.Packed().Verify()
+	}
 	if err != nil {
 		fmt.Fprintf(env.Stdout, "%v\n", err)
 		return exitFailure
 	}
-	if set.Packed() != nil {
-		return lintPacked(env, args[0], set)
+	l := linting{set: set, out: env.Stdout, linter: redact.NewLinter()}
+	l.texts(args[0])
+	l.resources()
+	for _, unused := range set.Unused() {
+		l.tell(unused)
 	}
-	findings := lintFiles(args[0])
-	resources, outside := lintResources(set)
-	findings = append(findings, resources...)
-	findings = append(findings, set.Unused()...)
 	if age, ok := ageOf(set, time.Now()); ok && age > maxAge {
-		findings = append(findings, fmt.Sprintf("manifest.json: recorded %d days ago; ANS asks that copies be deleted after 30: record again", int(age.Hours()/24)))
+		l.tell(fmt.Sprintf("manifest.json: recorded %d days ago; ANS asks that copies be deleted after 30: record again", int(age.Hours()/24)))
 	}
+	if l.outside > 0 {
+		fmt.Fprintf(env.Stdout, "note: %d references lead outside of the set\n", l.outside)
+	}
+	whole := ""
+	if set.Packed() != nil {
+		whole = ", every block as it was written"
+	}
+	fmt.Fprintf(env.Stdout, "%s: %d resources, %d files of exchanges, %d findings%s\n", args[0], set.Count(), len(set.Scenarios), l.findings, whole)
+	if l.findings > 0 {
+		return exitFailure
+	}
+	return exitOK
+}
+
+// linting is a look through one set. What it finds is printed at once: a packed
+// set is larger than memory, and may have something in each resource.
+type linting struct {
+	set               *fixtures.Set
+	out               io.Writer
+	linter            *redact.Linter
+	findings, outside int
+}
+
+func (l *linting) tell(findings ...string) {
+	l.findings += len(findings)
 	for _, f := range findings {
-		fmt.Fprintln(env.Stdout, f)
+		fmt.Fprintln(l.out, f)
 	}
-	if outside > 0 {
-		fmt.Fprintf(env.Stdout, "note: %d references lead outside of the set\n", outside)
-	}
-	fmt.Fprintf(env.Stdout, "%s: %d resources, %d files of exchanges, %d findings\n", args[0], len(set.Resources), len(set.Scenarios), len(findings))
-	if len(findings) > 0 {
-		return exitFailure
-	}
-	return exitOK
 }
 
-// lintPacked verifies every block of a packed file. What it holds was checked
-// before it was packed.
-func lintPacked(env Env, path string, set *fixtures.Set) int {
-	if err := set.Packed().Verify(); err != nil {
-		fmt.Fprintf(env.Stdout, "%v\n", err)
-		return exitFailure
-	}
-	fmt.Fprintf(env.Stdout, "%s: %d resources, every block as it was written\n", path, set.Count())
-	return exitOK
-}
-
-// lintFiles looks through the text of every file of a set.
-func lintFiles(root string) (findings []string) {
-	_ = filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+// texts looks through the text of every file of a set; of a packed one, through
+// what the files were that are not resources.
+func (l *linting) texts(root string) {
+	if l.set.Packed() == nil {
+		_ = filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+			if err == nil && !d.IsDir() {
+				l.file(root, name)
+			}
 			return err
-		}
-		relative, err := filepath.Rel(root, name)
-		if text, rerr := os.ReadFile(name); err == nil && rerr == nil && !strings.HasSuffix(name, ".gz") {
-			findings = append(findings, redact.Lint(filepath.ToSlash(relative), text)...)
-		}
-		return nil
-	})
-	return findings
+		})
+		return
+	}
+	manifest, _ := json.Marshal(l.set.Manifest)
+	table, _ := json.Marshal(l.set.Table)
+	l.tell(l.linter.File("manifest.json", manifest)...)
+	l.tell(l.linter.File("parameters.json", table)...)
+	for _, s := range l.set.Scenarios {
+		l.tell(l.linter.File(s.File, s.Format())...)
+	}
 }
 
-// lintResources holds each resource against R4 and its profile, and counts the
+func (l *linting) file(root, name string) {
+	place, err := filepath.Rel(root, name)
+	if err != nil || name == root {
+		place = filepath.Base(name)
+	}
+	place = filepath.ToSlash(place)
+	text, err := os.ReadFile(name)
+	if err == nil && strings.HasSuffix(name, ".gz") {
+		text, err = gunzip(text)
+	}
+	if err != nil {
+		l.tell(place + ": cannot be read to the end, and was not looked through")
+		return
+	}
+	l.tell(l.linter.File(place, text)...)
+}
+
+func gunzip(text []byte) ([]byte, error) {
+	r, err := gzip.NewReader(bytes.NewReader(text))
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(r)
+}
+
+// resources holds each resource against R4 and its profile, and counts the
 // references that lead outside of the set.
-func lintResources(set *fixtures.Set) (findings []string, outside int) {
-	there := map[string]bool{}
-	for _, r := range set.Resources {
-		there[r.Type+"/"+r.ID] = true
+func (l *linting) resources() {
+	inMemory := map[string]bool{}
+	for _, r := range l.set.Resources {
+		inMemory[r.Type+"/"+r.ID] = true
 	}
-	for _, r := range set.Resources {
-		name := r.Type + "/" + r.ID
-		node, err := fhir.ParseString(r.JSON)
-		if err != nil {
-			continue // the set would not have been loaded
-		}
-		for _, issue := range append(fhirschema.Validate(node), fhirschema.ValidateProfile(node)...) {
-			if _, known := issue.Deviation(); !known {
-				findings = append(findings, name+": "+issue.String())
+	for _, typ := range l.set.Table.Types {
+		for r := range l.set.Of(typ.Type) {
+			node, err := fhir.ParseString(r.JSON)
+			if err != nil {
+				continue // the set would not have been loaded
 			}
-		}
-		for _, place := range redact.LintResource(node) {
-			findings = append(findings, name+": "+place)
-		}
-		for _, reference := range redact.References(node) {
-			if !there[reference] {
-				outside++
+			l.resource(r, node)
+			for _, reference := range redact.References(node) {
+				if typ, id, _ := strings.Cut(reference, "/"); !inMemory[reference] && !l.set.InPack(typ, id) {
+					l.outside++
+				}
 			}
 		}
 	}
-	return findings, outside
+}
+
+func (l *linting) resource(r fixtures.Resource, node *fhir.Node) {
+	name := r.Type + "/" + r.ID
+	if l.set.Packed() != nil {
+		l.tell(l.linter.Resource(name, r.JSON)...)
+	}
+	for _, issue := range append(fhirschema.Validate(node), fhirschema.ValidateProfile(node)...) {
+		if _, known := issue.Deviation(); !known {
+			l.tell(name + ": " + issue.String())
+		}
+	}
+	for _, place := range redact.LintResource(node) {
+		l.tell(name + ": " + place)
+	}
 }
 
 // ageOf is how long ago a set was recorded.
@@ -226,22 +281,12 @@ func learn(ctx context.Context, set *fixtures.Set) (*contract.Baseline, error) {
 }
 
 func tellCounts(env Env, was, now *fixtures.Set) {
-	counts := [2]map[string]int{{}, {}}
-	for i, set := range []*fixtures.Set{was, now} {
-		for _, r := range set.Resources {
-			counts[i][r.Type]++
-		}
-	}
-	types := slices.Sorted(maps.Keys(counts[0]))
-	for t := range counts[1] {
-		if !slices.Contains(types, t) {
-			types = append(types, t)
-		}
-	}
-	slices.Sort(types)
-	for _, t := range types {
-		if counts[0][t] != counts[1][t] {
-			fmt.Fprintf(env.Stdout, "%s: %d resources, was %d\n", t, counts[1][t], counts[0][t])
+	before, after := was.Counts(), now.Counts()
+	types := maps.Clone(before)
+	maps.Copy(types, after)
+	for _, t := range slices.Sorted(maps.Keys(types)) {
+		if before[t] != after[t] {
+			fmt.Fprintf(env.Stdout, "%s: %d resources, was %d\n", t, after[t], before[t])
 		}
 	}
 }
@@ -300,30 +345,37 @@ func importCommand(env Env, args []string) int {
 	if err != nil {
 		return usageError(env, "fixtures import", err)
 	}
-	var raws []redact.Raw
-	if har != "" {
-		raws, err = record.ReadHAR(har)
-	} else {
-		raws, err = record.ReadWireMock(wiremock)
+	read, name := record.ReadHAR, har
+	if wiremock != "" {
+		read, name = record.ReadWireMock, wiremock
 	}
+	foreign, err := read(name)
 	if err == nil {
 		err = record.Ready(out)
 	}
 	if err == nil {
 		var set *redact.Set
-		var imported, left int
+		var imported int
 		source := &url.URL{Scheme: "https", Host: "imported.example", Path: "/fhir/v2"}
-		set, imported, left, err = record.Import(raws, record.Options{Target: record.Target{Base: source}, Secret: secret, Rate: 1, Version: Version()})
+		set, imported, err = record.Import(foreign, record.Options{Target: record.Target{Base: source}, Secret: secret, Rate: 1, Version: Version()})
+		tellLeft(env, foreign)
 		if err == nil {
 			err = record.Save(out, set)
 		}
 		if err == nil {
-			fmt.Fprintf(env.Stdout, "%d exchanges imported to %s, %d left out: not of the API\n", imported, out, left)
+			fmt.Fprintf(env.Stdout, "%d exchanges imported to %s\n", imported, out)
 			return exitOK
 		}
 	}
 	fmt.Fprintf(env.Stderr, "mockfhir fixtures import: %v\n", err)
 	return exitFailure
+}
+
+// tellLeft says what was not imported, and why.
+func tellLeft(env Env, foreign *record.Foreign) {
+	for _, why := range slices.Sorted(maps.Keys(foreign.Left)) {
+		fmt.Fprintf(env.Stdout, "%d left out: %s\n", foreign.Left[why], why)
+	}
 }
 
 // export writes the exchanges of a set for another tool.
@@ -333,13 +385,15 @@ func export(env Env, args []string) int {
 	fs.StringVar(&format, "format", "har", "`format`: "+strings.Join(record.Formats, ", "))
 	fs.StringVar(&out, "out", "", "`file` to write (default: standard output)")
 	fs.StringVar(&origin, "origin", "http://localhost:8080", "`origin` of the addresses and links")
-	var set *fixtures.Set
-	if len(args) == 0 || strings.HasPrefix(args[len(args)-1], "-") {
-		return usageError(env, "fixtures export", errors.New("name one fixture set behind the flags"))
+	last := ""
+	if n := len(args) - 1; n >= 0 && !strings.HasPrefix(args[n], "-") {
+		args, last = args[:n], args[n]
 	}
-	last := args[len(args)-1]
-	if code, done := parseOnly(fs, args[:len(args)-1], env); done {
+	if code, done := parseOnly(fs, args, env); done {
 		return code
+	}
+	if last == "" {
+		return usageError(env, "fixtures export", errors.New("name one fixture set behind the flags"))
 	}
 	set, err := fixtures.LoadFile(last)
 	var text []byte

@@ -1,9 +1,12 @@
 package cli
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -47,6 +50,17 @@ func TestARecordingIsLintedComparedAndExported(t *testing.T) {
 	}
 	if code, out := runCommand(t, "fixtures", "diff", dir, dir); code != exitOK || out != "0 breaking differences\n" {
 		t.Errorf("a set and itself: diff exits with %d:\n%s", code, out)
+	}
+
+	packed := filepath.Join(t.TempDir(), "set.mockfhir")
+	if code, out := runCommand(t, "fixtures", "pack", dir, packed); code != exitOK {
+		t.Fatalf("pack exits with %d:\n%s", code, out)
+	}
+	if code, out := runCommand(t, "fixtures", "lint", packed); code != exitOK || !strings.Contains(out, ", 0 findings, every block as it was written") {
+		t.Errorf("lint of the packed set exits with %d:\n%s", code, out)
+	}
+	if code, out := runCommand(t, "fixtures", "diff", dir, packed); code != exitOK || out != "0 breaking differences\n" {
+		t.Errorf("a set and itself packed: diff exits with %d:\n%s", code, out)
 	}
 
 	changed := filepath.Join(t.TempDir(), "changed")
@@ -161,7 +175,12 @@ func TestTheEmbeddedSetIsClean(t *testing.T) {
 func TestLintFinds(t *testing.T) {
 	t.Parallel()
 	const organization = `{"resourceType":"Organization","id":"001-02-40000001","active":true`
+	var zipped bytes.Buffer
+	w := gzip.NewWriter(&zipped)
+	io.WriteString(w, organization+`,"telecom":[{"system":"email","value":"x@hospital.fr"}]}`)
+	w.Close()
 	for what, tt := range map[string]struct{ file, text, want string }{
+		"a mailbox in gzip":   {"resources/a.ndjson.gz", zipped.String(), "resources/a.ndjson.gz:1: an e-mail address"},
 		"JSON that is none":   {"resources/a.ndjson", "{", "not JSON"},
 		"an element of no R4": {"resources/a.ndjson", organization + `,"colour":"red"}`, "colour"},
 		"an e-mail address":   {"resources/a.ndjson", organization + `,"telecom":[{"system":"email","value":"x@hospital.fr"}]}`, "resources/a.ndjson:1: an e-mail address"},
@@ -189,6 +208,15 @@ func TestLintFinds(t *testing.T) {
 			if code != exitFailure || !strings.Contains(out, tt.want) {
 				t.Errorf("lint exits with %d and does not say %q:\n%s", code, tt.want, out)
 			}
+			packed := filepath.Join(t.TempDir(), "set.mockfhir")
+			if code, _ := runCommand(t, "fixtures", "pack", dir, packed); code == exitOK {
+				_, what, _ := strings.Cut(tt.want, ": ")
+				code, told := runCommand(t, "fixtures", "lint", packed)
+				if code != exitFailure || !strings.Contains(told, what) {
+					t.Errorf("lint of the pack exits with %d and does not say %q:\n%s", code, what, told)
+				}
+				out += told
+			}
 			for _, value := range []string{"x@hospital.fr", "44 55", "750000218", "22222222"} {
 				if strings.Contains(out, value) {
 					t.Errorf("lint prints %q", value)
@@ -212,7 +240,7 @@ func TestAnImportIsRedacted(t *testing.T) {
 	}
 	dir := filepath.Join(t.TempDir(), "set")
 	code, out := runCommand(t, "fixtures", "import", "-har", file, "-out", dir)
-	if code != exitOK || !strings.Contains(out, "1 exchanges imported") || !strings.Contains(out, "1 left out") {
+	if code != exitOK || !strings.Contains(out, "1 exchanges imported") || !strings.Contains(out, `1 left out: the host "elsewhere.example" is not asked for the API`) {
 		t.Fatalf("import exits with %d:\n%s", code, out)
 	}
 	a := &aviary{numbers: map[string]bool{}}
@@ -258,5 +286,21 @@ func TestUsageOfRecordAndFixtures(t *testing.T) {
 	none := Env{Args: strings.Fields("record -target https://gateway.example/fhir/v2 -out x"), Stdout: &b, Stderr: &b, Getenv: func(string) string { return "" }}
 	if code := Main(context.Background(), none); code != exitUsage || !strings.Contains(b.String(), "set ESANTE_API_KEY in the environment") {
 		t.Errorf("without a key: exit %d, %s", code, b.String())
+	}
+}
+
+// What was interrupted says that it goes on, and does.
+func TestAnInterruptedGenerationGoesOn(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "set")
+	args := []string{"generate", "-practitioners", "8000", "-out", dir, "-quiet"}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	var b output
+	if code := Main(ctx, Env{Args: args, Stdout: &b, Stderr: &b}); code != exitFailure || !strings.HasSuffix(b.String(), "interrupted; the same command goes on from here\n") {
+		t.Errorf("interrupted: exit %d, %s", code, b.String())
+	}
+	if code, out := runCommand(t, args...); code != exitOK {
+		t.Errorf("again: exit %d, %s", code, out)
 	}
 }

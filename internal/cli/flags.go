@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strconv"
 	"strings"
 )
@@ -38,23 +39,38 @@ func (t *toggle) Set(value string) error {
 // errHelp says that the help was asked for and given.
 var errHelp = errors.New("help")
 
+// several are the flags that may be repeated, and how their values are parted in
+// the environment, where a name is there once.
+var several = map[string]func(string) []string{
+	"fixtures": filepath.SplitList,
+	"incident": func(value string) []string { return strings.Split(value, ",") },
+}
+
 // parse reads the arguments, and for each flag that is not among them the
-// environment: MOCKFHIR_PORT_FILE for -port-file.
+// environment: MOCKFHIR_PORT_FILE for -port-file. A nil getenv is for commands
+// that a person types: MOCKFHIR_RATE is the server's, not the recorder's.
 func parse(fs *flag.FlagSet, args []string, getenv func(string) string, help io.Writer) error {
 	fs.SetOutput(io.Discard)
 	fs.Usage = func() {}
 	err := fs.Parse(args)
 	if errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintf(help, "Flags of mockfhir %s, each also as MOCKFHIR_… in the environment:\n\n", fs.Name())
+		also := ""
+		if getenv != nil {
+			also = ", each also as MOCKFHIR_… in the environment"
+		}
+		fmt.Fprintf(help, "Flags of mockfhir %s%s:\n\n", fs.Name(), also)
 		fs.SetOutput(help)
 		fs.PrintDefaults()
 		return errHelp
 	}
 	if err != nil {
-		return fmt.Errorf("%w; mockfhir -h lists the flags", err)
+		return fmt.Errorf("%w; mockfhir %s -h lists the flags", err, fs.Name())
 	}
 	if fs.NArg() > 0 {
-		return fmt.Errorf("%q is no flag; mockfhir -h lists the flags", fs.Arg(0))
+		return fmt.Errorf("%q is no flag; mockfhir %s -h lists the flags", fs.Arg(0), fs.Name())
+	}
+	if getenv == nil {
+		return nil
 	}
 	given := map[string]bool{}
 	fs.Visit(func(f *flag.Flag) { given[f.Name] = true })
@@ -64,8 +80,14 @@ func parse(fs *flag.FlagSet, args []string, getenv func(string) string, help io.
 		if value == "" || given[f.Name] || err != nil {
 			return
 		}
-		if setErr := fs.Set(f.Name, value); setErr != nil {
-			err = fmt.Errorf("environment variable %s: %w", name, setErr)
+		values := []string{value}
+		if part := several[f.Name]; part != nil {
+			values = part(value)
+		}
+		for _, value := range values {
+			if setErr := fs.Set(f.Name, value); setErr != nil {
+				err = fmt.Errorf("environment variable %s: %w", name, setErr)
+			}
 		}
 	})
 	return err

@@ -27,7 +27,7 @@ func generate(ctx context.Context, env Env, args []string) int {
 	g := generation{ctx: ctx, progress: env.Stderr}
 	fs := flag.NewFlagSet("generate", flag.ContinueOnError)
 	g.define(fs)
-	err := parse(fs, args, func(string) string { return "" }, env.Stdout)
+	err := parse(fs, args, nil, env.Stdout)
 	switch {
 	case errors.Is(err, errHelp):
 		return exitOK
@@ -45,7 +45,7 @@ func generate(ctx context.Context, env Env, args []string) int {
 		g.progress = io.Discard
 	}
 	if err := g.run(); err != nil {
-		fmt.Fprintf(env.Stderr, "mockfhir generate: %v; the same command goes on from here\n", err)
+		fmt.Fprintf(env.Stderr, "mockfhir generate: %v\n", err)
 		return exitFailure
 	}
 	fmt.Fprintf(env.Stdout, "%s: %d resources; serve them with mockfhir -fixtures %s, or pack them first: mockfhir fixtures pack %s FILE\n",
@@ -103,23 +103,7 @@ func (g *generation) run() error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Join(g.dir, "resources"), 0o755); err != nil {
-		return err
-	}
-	// What says which set it is comes first: it tells a directory that was begun
-	// from one that somebody else made.
-	manifest, err := json.MarshalIndent(map[string]any{
-		"name": fmt.Sprintf("generated, seed %d, %d practitioners", g.seed, g.size.Practitioners), "apiVersion": "v2", "from": "fictitious", "by": "mockfhir " + Version(),
-	}, "", "  ")
-	if err != nil {
-		return err
-	}
-	manifest = append(manifest, '\n')
-	path := filepath.Join(g.dir, "manifest.json")
-	if there, err := os.ReadFile(path); err == nil && !bytes.Equal(there, manifest) {
-		return fmt.Errorf("%s holds another set; choose an empty directory", g.dir)
-	}
-	if err := atomicfile.WriteBytes(path, manifest); err != nil {
+	if err := g.begin(); err != nil {
 		return err
 	}
 	g.began = time.Now()
@@ -130,6 +114,37 @@ func (g *generation) run() error {
 	}
 	fmt.Fprintf(g.progress, "\r%d resources in %s          \n", g.done, time.Since(g.began).Round(time.Second/10))
 	return nil
+}
+
+// begin makes the directory, or takes up one that was begun. What says which set
+// it is comes first: it tells such a directory from one of somebody else's.
+func (g *generation) begin() error {
+	manifest, err := json.MarshalIndent(map[string]any{
+		"name": fmt.Sprintf("generated, seed %d, %d practitioners", g.seed, g.size.Practitioners), "apiVersion": "v2", "from": "fictitious", "by": "mockfhir " + Version(),
+	}, "", "  ")
+	if err != nil {
+		return err
+	}
+	manifest = append(manifest, '\n')
+	if err := os.MkdirAll(g.dir, 0o755); err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(g.dir)
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(g.dir, "manifest.json")
+	switch there, err := os.ReadFile(path); {
+	case err == nil && !bytes.Equal(there, manifest):
+		return fmt.Errorf("%s holds another set; choose an empty directory", g.dir)
+	case err != nil && len(entries) > 0:
+		return fmt.Errorf("%s holds what generate did not begin; choose an empty directory", g.dir)
+	case err != nil:
+		if err := atomicfile.WriteBytes(path, manifest); err != nil {
+			return err
+		}
+	}
+	return os.MkdirAll(filepath.Join(g.dir, "resources"), 0o755)
 }
 
 // write makes one file. It has another name until it is whole.
@@ -149,6 +164,17 @@ func (g *generation) write(typ string) error {
 		return err
 	}
 	g.done += i
+	if err := g.append(part, typ, i); err != nil {
+		return fmt.Errorf("%w; the same command goes on from here", err)
+	}
+	if err := part.Close(); err != nil {
+		return err
+	}
+	return os.Rename(path+".part", path)
+}
+
+// append writes the resources of a type from one of them on.
+func (g *generation) append(part io.Writer, typ string, i int) error {
 	const chunk = 4 << 20
 	buffer := make([]byte, 0, chunk+1<<14)
 	for ; i < g.directory.Len(typ); i++ {
@@ -165,13 +191,8 @@ func (g *generation) write(typ string) error {
 		}
 		g.tell(typ)
 	}
-	if _, err := part.Write(buffer); err != nil {
-		return err
-	}
-	if err := part.Close(); err != nil {
-		return err
-	}
-	return os.Rename(path+".part", path)
+	_, err := part.Write(buffer)
+	return err
 }
 
 // tell shows how far it is, once a second: in the log of a pipeline each time is

@@ -16,8 +16,7 @@ func incidents(env Env, args []string) int {
 	var asJSON toggle
 	fs := flag.NewFlagSet("incidents", flag.ContinueOnError)
 	fs.Var(&asJSON, "json", "print JSON")
-	noEnvironment := func(string) string { return "" }
-	switch err := parse(fs, args, noEnvironment, env.Stdout); {
+	switch err := parse(fs, args, nil, env.Stdout); {
 	case errors.Is(err, errHelp):
 		return exitOK
 	case err != nil:

@@ -68,7 +68,7 @@ func recordCommand(ctx context.Context, env Env, args []string) int {
 
 // parseOnly parses the flags of a command that the environment does not set.
 func parseOnly(fs *flag.FlagSet, args []string, env Env) (code int, done bool) {
-	switch err := parse(fs, args, func(string) string { return "" }, env.Stdout); {
+	switch err := parse(fs, args, nil, env.Stdout); {
 	case errors.Is(err, errHelp):
 		return exitOK, true
 	case err != nil:

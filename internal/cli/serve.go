@@ -44,7 +44,7 @@ type serveFlags struct {
 func (f *serveFlags) define(fs *flag.FlagSet) {
 	fs.StringVar(&f.addr, "addr", "127.0.0.1:8080", "listen `address`; port 0 picks one")
 	fs.StringVar(&f.portFile, "port-file", "", "write the chosen port to this `file` once ready")
-	fs.Var(&f.fixtures, "fixtures", "fixture set: a directory, a .ndjson or .ndjson.gz `path`, or default; may be repeated, later ones add or replace")
+	fs.Var(&f.fixtures, "fixtures", "fixture set: a directory, a packed set, a .ndjson or .ndjson.gz `path`, or default; may be repeated, later ones add or replace; in the environment parted as in PATH, with "+string(os.PathListSeparator)+" between")
 	fs.StringVar(&f.keys, "keys", "", "accepted keys, a comma-separated `list` (default: the demo keys)")
 	fs.Var(&f.anyKey, "any-key", "accept any key that is not empty")
 	fs.StringVar(&f.profile, "profile", "production", "behaviour to imitate: production or source")
@@ -62,7 +62,7 @@ func (f *serveFlags) define(fs *flag.FlagSet) {
 	fs.StringVar(&f.proxies, "trusted-proxies", "", "address `ranges` whose X-Forwarded-* count (default: loopback and private)")
 	fs.StringVar(&f.control, "control", "on", "what the mock says of itself under /__mockfhir/: on, or off for livez, readyz and version alone")
 	fs.StringVar(&f.controlToken, "control-token", "", "`token` of control calls; needed beyond loopback, where one is made and printed at start when none is given")
-	fs.Var(&f.incidents, "incident", "start with an incident on, by `name`, with a scope behind a semicolon if it is to be another than its own; may be repeated; mockfhir incidents lists them")
+	fs.Var(&f.incidents, "incident", "start with an incident on, by `name`, with a scope behind a semicolon if it is to be another than its own; may be repeated, in the environment with commas between; mockfhir incidents lists them")
 	fs.Var(&f.demanding, "demanding", "be a demanding mock: small pages, odd but legal answers, a few 429 and 502")
 	fs.StringVar(&f.log, "log", "text", "calls on standard error: text, json or off")
 }

@@ -20,7 +20,7 @@ type Program struct {
 // Command is a word with flags of its own.
 type Command struct {
 	Name, Text string
-	Words      []string // arguments to offer
+	Words      []string // to offer for the first argument; files follow
 	Flags      []Flag
 }
 
@@ -90,7 +90,11 @@ func bash(w io.Writer, p Program) {
 	}
 	fmt.Fprint(w, "\tesac\n\tlocal words\n\tcase ${COMP_WORDS[1]} in\n")
 	for _, c := range p.Commands {
-		fmt.Fprintf(w, "\t%s) words=%s ;;\n", c.Name, quote(strings.Join(append(names(c.Flags), c.Words...), " ")))
+		fmt.Fprintf(w, "\t%s)\n\t\twords=%s\n", c.Name, quote(strings.Join(names(c.Flags), " ")))
+		if len(c.Words) > 0 { // behind them nothing is offered here, and so files are
+			fmt.Fprintf(w, "\t\t((COMP_CWORD == 2)) && words+=%s\n", quote(" "+strings.Join(c.Words, " ")))
+		}
+		fmt.Fprint(w, "\t\t;;\n")
 	}
 	var first []string
 	for _, c := range p.Commands {
@@ -138,7 +142,7 @@ func zshArguments(w io.Writer, flags []Flag, words []string) {
 	}
 	switch {
 	case len(words) > 0:
-		fmt.Fprintf(w, " \\\n\t\t\t%s", quote("1:word:("+strings.Join(words, " ")+")"))
+		fmt.Fprintf(w, " \\\n\t\t\t%s", quote("1:word:("+strings.Join(words, " ")+")")+" "+quote("*:file:_files"))
 	default:
 		fmt.Fprintf(w, " \\\n\t\t\t%s", quote("*:: :_normal"))
 	}
@@ -174,7 +178,10 @@ func fish(w io.Writer, p Program) {
 		fmt.Fprintf(w, "complete -c %s -n %s -a %s -d %s\n", p.Name, quote("__fish_use_subcommand"), quote(c.Name), quote(c.Text))
 		seen := "__fish_seen_subcommand_from " + c.Name
 		if len(c.Words) > 0 {
-			fmt.Fprintf(w, "complete -c %s -n %s -a %s\n", p.Name, quote(seen), quote(strings.Join(c.Words, " ")))
+			words := strings.Join(c.Words, " ")
+			chosen := "__fish_seen_subcommand_from " + words
+			fmt.Fprintf(w, "complete -c %s -n %s -a %s\n", p.Name, quote(seen+"; and not "+chosen), quote(words))
+			fmt.Fprintf(w, "complete -c %s -n %s -F\n", p.Name, quote(seen+"; and "+chosen))
 		}
 		for _, f := range c.Flags {
 			line(seen, f)

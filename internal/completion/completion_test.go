@@ -19,6 +19,7 @@ func program() Program {
 	flags := Of(fs, map[string][]string{"profile": {"production", "source"}})
 	return Program{Name: "mock", Flags: flags, Commands: []Command{
 		{Name: "serve", Text: "serve it", Flags: flags},
+		{Name: "fixtures", Text: "look after sets", Words: []string{"lint", "diff"}},
 		{Name: "completion", Text: "the shells' completions", Words: Shells()},
 	}}
 }
@@ -59,6 +60,10 @@ func TestShells(t *testing.T) {
 			if err := file.Close(); err != nil {
 				t.Fatal(err)
 			}
+			files := []string{"set.ndjson"}
+			if shell == "bash" {
+				files = nil // bash itself offers them where the script offers nothing
+			}
 			for _, tt := range []struct {
 				line string
 				want []string
@@ -70,6 +75,10 @@ func TestShells(t *testing.T) {
 				{"mock serve -profile so", []string{"source"}, "production"},
 				{"mock -set ", []string{"set.ndjson"}, "-any-key"},
 				{"mock comp", []string{"completion"}, "serve"},
+				{"mock fixtures ", []string{"lint", "diff"}, "-profile"},
+				{"mock fixtures li", []string{"lint"}, "diff"},
+				{"mock fixtures lint ", files, "diff"},
+				{"mock fixtures diff se", files, "lint"},
 				{"mock completion ", []string{"bash", "zsh", "fish"}, "-profile"},
 			} {
 				cmd := ask[shell](script, tt.line)

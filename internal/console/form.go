@@ -36,19 +36,10 @@ var modifiers = map[fixtures.Kind][]string{
 // example is looked for in the first resources of a type only: a directory may
 // have millions.
 func Form(set *fixtures.Set, french bool) []Type {
-	const looked = 300
-	first := map[string][]*fhir.Node{}
-	for _, r := range set.Resources {
-		if len(first[r.Type]) < looked {
-			if node, err := fhir.ParseString(r.JSON); err == nil {
-				first[r.Type] = append(first[r.Type], node)
-			}
-		}
-	}
 	types := make([]Type, 0, len(set.Table.Types))
 	for i := range set.Table.Types {
 		t := &set.Table.Types[i]
-		resources := first[t.Type]
+		resources := first(set, t.Type)
 		made := Type{Type: t.Type, Includes: t.Includes, RevIncludes: t.RevIncludes, Params: []Param{}}
 		if len(resources) > 0 {
 			made.ID = resources[0].Get("id").Str()
@@ -66,6 +57,20 @@ func Form(set *fixtures.Set, french bool) []Type {
 		types = append(types, made)
 	}
 	return types
+}
+
+// first are resources of a type to look for examples in.
+func first(set *fixtures.Set, typ string) (resources []*fhir.Node) {
+	const looked = 300
+	for r := range set.Of(typ) {
+		if node, err := fhir.ParseString(r.JSON); err == nil {
+			resources = append(resources, node)
+		}
+		if len(resources) == looked {
+			break
+		}
+	}
+	return resources
 }
 
 // maxExample keeps a value out of the form that nobody would type.

@@ -6,16 +6,19 @@
 // # The file
 //
 //	8 bytes   "mockfhir"
-//	4 bytes   version of the format, 1
+//	4 bytes   version of the format, 2
 //	4 bytes   length of the header
 //	4 bytes   CRC-32C of the header
-//	header    JSON: the sections, and what the set says of itself
+//	header    JSON: the names and places of the sections
 //	…         sections, each at a multiple of 8 bytes
+//	about     the last section, JSON: what the set says of itself
 //	sums      CRC-32C of each block of 64 KiB of each section, in their order
 //
-// Numbers are little-endian. The header and the sums are verified when the file
-// is opened, together with its length; a block is verified before it is first
-// read, and Verify reads them all.
+// Numbers are little-endian, and nothing stands behind the sums. The header, the
+// sums and what the set says of itself are verified when the file is opened,
+// together with its length; any other block is verified before it is first
+// read, and Verify reads them all. In version 1 what a set says of itself stood
+// in the header, where the exchanges of a recording have no room.
 package pack
 
 import (
@@ -35,20 +38,19 @@ import (
 
 const (
 	magic     = "mockfhir"
-	version   = 1
+	version   = 2
 	preamble  = len(magic) + 12
 	blockSize = 64 << 10
-	maxHeader = 16 << 20
+	about     = "about" // the section that every file has
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // header is what stands at the beginning of a file.
 type header struct {
-	Sections []section       `json:"sections"`
-	Sums     section         `json:"sums"`
-	SumsCRC  uint32          `json:"sumsCRC"`
-	About    json.RawMessage `json:"about"`
+	Sections []section `json:"sections"`
+	Sums     section   `json:"sums"`
+	SumsCRC  uint32    `json:"sumsCRC"`
 }
 
 type section struct {
@@ -95,8 +97,8 @@ type File struct {
 	ahead    atomic.Bool     // blocks are being verified in the background
 }
 
-// Open maps a file and verifies its header and its length. A file that was cut
-// or changed there is a *DamagedError.
+// Open maps a file and verifies its header, its length and what it says of
+// itself. A file that was cut, lengthened or changed there is a *DamagedError.
 func Open(path string) (*File, error) {
 	if !littleEndian() {
 		return nil, errors.New("packed sets are read on little-endian machines only; load the directory they were packed from")
@@ -107,6 +109,9 @@ func Open(path string) (*File, error) {
 	}
 	f := &File{path: path, data: data, first: map[string]int{}, sections: map[string]section{}}
 	if err := f.readHeader(); err != nil {
+		return nil, err
+	}
+	if err := f.check(about, 0, f.sections[about].Length); err != nil {
 		return nil, err
 	}
 	return f, nil
@@ -128,7 +133,7 @@ func (f *File) readHeader() error {
 		return fmt.Errorf("%s has version %d of the format, this program reads %d; pack it again", f.path, v, version)
 	}
 	length := binary.LittleEndian.Uint32(fields[4:])
-	if length > maxHeader || preamble+int(length) > len(f.data) {
+	if length > headerRoom || preamble+int(length) > len(f.data) {
 		return f.damaged(uint64(len(magic)+4), "its header is longer than the file")
 	}
 	text := f.data[preamble : preamble+int(length)]
@@ -137,6 +142,9 @@ func (f *File) readHeader() error {
 	}
 	if err := json.Unmarshal(text, &f.header); err != nil {
 		return f.damaged(uint64(preamble), "its header is no JSON")
+	}
+	if end := f.header.Sums.Offset + f.header.Sums.Length; end < uint64(len(f.data)) {
+		return f.damaged(end, "it should end there, and %d bytes follow", uint64(len(f.data))-end)
 	}
 	blocks := 0
 	for _, s := range append(slices.Clone(f.header.Sections), f.header.Sums) {
@@ -161,7 +169,7 @@ func (f *File) bytes(s section) []byte {
 }
 
 // About is what the set says of itself, as it was given to the Writer.
-func (f *File) About() json.RawMessage { return f.header.About }
+func (f *File) About() json.RawMessage { return f.Section(about) }
 
 // Section returns the bytes of a section without verifying them: nil when there
 // is none of that name. Call Check before reading from it.
@@ -304,9 +312,10 @@ func (w *Writer) Section(name string, data []byte) error {
 	return err
 }
 
-// Close writes the sums and the header, and gives the file its name.
-func (w *Writer) Close(about any) error {
-	err := w.finish(about)
+// Close writes what the set says of itself, the sums and the header, and gives
+// the file its name.
+func (w *Writer) Close(set any) error {
+	err := w.finish(set)
 	err = errors.Join(err, w.file.Close())
 	if err == nil {
 		err = os.Rename(w.file.Name(), w.path)
@@ -323,20 +332,23 @@ func (w *Writer) Abort() {
 	_ = os.Remove(w.file.Name())
 }
 
-func (w *Writer) finish(about any) error {
+func (w *Writer) finish(set any) error {
+	text, err := json.Marshal(set)
+	if err != nil {
+		return err
+	}
+	if err := w.Section(about, text); err != nil {
+		return err
+	}
 	sections := len(w.sections)
 	w.end()
 	sums := w.sums
 	if err := w.Section("sums", sums); err != nil {
 		return err
 	}
-	text, err := json.Marshal(about)
-	if err != nil {
-		return err
-	}
 	text, err = json.Marshal(header{
 		Sections: w.sections[:sections], Sums: w.sections[sections],
-		SumsCRC: crc32.Checksum(sums, castagnoli), About: text,
+		SumsCRC: crc32.Checksum(sums, castagnoli),
 	})
 	if err != nil {
 		return err

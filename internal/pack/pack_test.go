@@ -2,6 +2,7 @@ package pack
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -83,8 +84,64 @@ func TestTruncated(t *testing.T) {
 	}
 }
 
-// TestFlippedBits changes one bit at a time: it is found at open in the header
-// and the sums, at the first read of its block elsewhere, with its offset.
+// TestLengthened appends to the file: what verifies a file verifies its length.
+func TestLengthened(t *testing.T) {
+	t.Parallel()
+	path, _ := write(t)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, more := range []string{"\x00", "junk", strings.Repeat("x", 2*blockSize)} {
+		if err := os.WriteFile(path, append(bytes.Clone(whole), more...), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Open(path)
+		var damaged *DamagedError
+		if !errors.As(err, &damaged) || damaged.Offset != uint64(len(whole)) {
+			t.Errorf("with %d bytes more: %v", len(more), err)
+		}
+	}
+}
+
+// TestOtherVersion: a file of the version before is refused with a word.
+func TestOtherVersion(t *testing.T) {
+	t.Parallel()
+	path, _ := write(t)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole[len(magic)] = 1
+	if err := os.WriteFile(path, whole, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(path); err == nil || !strings.HasSuffix(err.Error(), "has version 1 of the format, this program reads 2; pack it again") {
+		t.Errorf("version 1: %v", err)
+	}
+}
+
+// TestAboutIsLarge: what a set says of itself may be larger than the room for
+// the header, as the exchanges of a recording are.
+func TestAboutIsLarge(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "set")
+	w, err := Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `"` + strings.Repeat("exchange", headerRoom/4) + `"`
+	if err := w.Close(json.RawMessage(want)); err != nil {
+		t.Fatal(err)
+	}
+	f, err := Open(path)
+	if err != nil || string(f.About()) != want {
+		t.Errorf("it does not come back: %v", err)
+	}
+}
+
+// TestFlippedBits changes one bit at a time: it is found at open in the header,
+// the sums and what the set says of itself, at the first read of its block elsewhere, with its offset.
 func TestFlippedBits(t *testing.T) {
 	t.Parallel()
 	path, _ := write(t)
@@ -99,6 +156,7 @@ func TestFlippedBits(t *testing.T) {
 	for name, at := range map[string]uint64{
 		"header":  uint64(preamble + 3),
 		"sums":    f.header.Sums.Offset,
+		"about":   f.sections[about].Offset + 3,
 		"numbers": f.sections["numbers"].Offset + 4,
 		"large":   f.sections["large"].Offset + 2*blockSize + 7,
 	} {
@@ -110,7 +168,7 @@ func TestFlippedBits(t *testing.T) {
 		}
 		var damaged *DamagedError
 		f, err := Open(bad)
-		if name == "header" || name == "sums" {
+		if name == "header" || name == "sums" || name == about {
 			if !errors.As(err, &damaged) {
 				t.Errorf("%s: %v", name, err)
 			}

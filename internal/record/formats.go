@@ -1,6 +1,7 @@
 package record
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -12,22 +13,39 @@ import (
 	"github.com/mockfhir/mockfhir/internal/redact"
 )
 
+// Foreign is what another tool recorded.
+type Foreign struct {
+	Raws []redact.Raw
+	Left map[string]int // how many exchanges are left out, by the reason
+}
+
+func (f *Foreign) leave(format string, args ...any) {
+	if f.Left == nil {
+		f.Left = map[string]int{}
+	}
+	f.Left[fmt.Sprintf(format, args...)]++
+}
+
 // Import redacts exchanges that another tool recorded. Those that are not of
 // the API are left out; an answer that only an accepted key can have brought
 // counts as asked with one.
-func Import(raws []redact.Raw, o Options) (set *redact.Set, imported, left int, err error) {
+func Import(f *Foreign, o Options) (set *redact.Set, imported int, err error) {
 	o.Target.Key = importedKey
 	if err := o.complete(); err != nil {
-		return nil, 0, 0, err
+		return nil, 0, err
 	}
 	draft, err := o.draft()
 	if err != nil {
-		return nil, 0, 0, err
+		return nil, 0, err
 	}
-	for _, raw := range raws {
-		at := strings.Index(raw.Target, "/fhir")
-		if at < 0 || raw.Status < 100 || raw.Status > 599 {
-			left++
+	for _, raw := range f.Raws {
+		at := apiAt(raw.Target)
+		if at < 0 {
+			f.leave("the path is not of the API")
+			continue
+		}
+		if raw.Status < 100 || raw.Status > 599 {
+			f.leave("no answer was recorded")
 			continue
 		}
 		raw.Target = raw.Target[at:]
@@ -45,7 +63,34 @@ func Import(raws []redact.Raw, o Options) (set *redact.Set, imported, left int, 
 		draft.Add(fmt.Sprintf("imported/%04d", imported), fmt.Sprintf("Imported exchange %d.", imported), o.facts(), raw)
 	}
 	set, err = o.seal(draft)
-	return set, imported, left, err
+	return set, imported, err
+}
+
+// apiAt is where the API begins in a target, at a segment fhir of its path: -1
+// for none. What a query holds is an address of somebody else's at most.
+func apiAt(target string) int {
+	path, _, _ := strings.Cut(target, "?")
+	const root = "/fhir"
+	if at := strings.Index(path+"/", root+"/"); at >= 0 {
+		return at
+	}
+	return -1
+}
+
+var versions = regexp.MustCompile(`^v[0-9]+/`)
+
+// asksAPI reports whether a target can only be one of the API: a type of the
+// directory, the statement or a page, below fhir. hl7.org has a folder fhir
+// too.
+func asksAPI(target string) bool {
+	at := apiAt(target)
+	if at < 0 {
+		return false
+	}
+	path, _, _ := strings.Cut(target[at:], "?")
+	path = strings.TrimPrefix(strings.TrimPrefix(path, "/fhir"), "/")
+	name, _, _ := strings.Cut(path[len(versions.FindString(path)):], "/")
+	return name == "metadata" || name == "_page" || fixtures.DefaultTable().Type(name) != nil
 }
 
 // importedKey stands for the key of an imported exchange. It is never sent.
@@ -62,7 +107,8 @@ func readFile(name string) ([]byte, error) {
 	if info.Size() > maxImport {
 		return nil, fmt.Errorf("%s is larger than %d MiB", name, maxImport>>20)
 	}
-	return os.ReadFile(name)
+	text, err := os.ReadFile(name)
+	return bytes.TrimPrefix(text, []byte("\ufeff")), err // a mark that readers of HAR must ignore (HAR 1.2, "HAR File")
 }
 
 // Export options: what stands for the placeholders of a set.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -57,8 +58,21 @@ type harRequest struct {
 }
 
 type harPostData struct {
-	MimeType string `json:"mimeType"`
-	Text     string `json:"text"`
+	MimeType string     `json:"mimeType"`
+	Text     string     `json:"text"`
+	Params   []harField `json:"params,omitempty"` // in the place of the text
+}
+
+// body is the text, or the form whose parameters stand for it.
+func (d *harPostData) body() []byte {
+	if d.Text != "" {
+		return []byte(d.Text)
+	}
+	var form []string
+	for _, p := range d.Params {
+		form = append(form, url.QueryEscape(p.Name)+"="+url.QueryEscape(p.Value))
+	}
+	return []byte(strings.Join(form, "&"))
 }
 
 type harResponse struct {
@@ -85,8 +99,9 @@ type harField struct {
 	Value string `json:"value"`
 }
 
-// ReadHAR reads the exchanges of a HAR file.
-func ReadHAR(name string) (raws []redact.Raw, err error) {
+// ReadHAR reads the exchanges of a HAR file. A browser records every host a
+// page talks to: those count that are asked for the API.
+func ReadHAR(name string) (*Foreign, error) {
 	text, err := readFile(name)
 	if err != nil {
 		return nil, err
@@ -95,33 +110,51 @@ func ReadHAR(name string) (raws []redact.Raw, err error) {
 	if json.Unmarshal(text, &file) != nil || file.Log.Entries == nil {
 		return nil, fmt.Errorf("%s is no HAR file", name)
 	}
+	ofAPI := map[string]bool{}
+	for _, e := range file.Log.Entries {
+		host, target := splitAddress(e.Request.URL)
+		ofAPI[host] = ofAPI[host] || asksAPI(target)
+	}
+	foreign := &Foreign{}
 	for i, e := range file.Log.Entries {
+		host, target := splitAddress(e.Request.URL)
+		if !ofAPI[host] {
+			foreign.leave("the host %q is not asked for the API", host)
+			continue
+		}
 		raw := redact.Raw{
-			Method: e.Request.Method, Target: targetOf(e.Request.URL), Header: headerOf(e.Request.Headers, e.Request.Cookies, "Cookie"),
+			Method: e.Request.Method, Target: target, Header: headerOf(e.Request.Headers, e.Request.Cookies, "Cookie"),
 			Status: e.Response.Status, ResponseHeader: headerOf(e.Response.Headers, e.Response.Cookies, "Set-Cookie"),
 			ResponseBody: []byte(e.Response.Content.Text),
 		}
-		if e.Request.PostData != nil {
-			raw.Body = []byte(e.Request.PostData.Text)
+		if data := e.Request.PostData; data != nil {
+			raw.Body = data.body()
+			if len(raw.Body) > 0 && raw.Header.Get("Content-Type") == "" && data.MimeType != "" {
+				raw.Header.Set("Content-Type", data.MimeType)
+			}
 		}
 		if e.Response.Content.Encoding == "base64" {
 			if raw.ResponseBody, err = base64.StdEncoding.DecodeString(e.Response.Content.Text); err != nil {
 				return nil, fmt.Errorf("%s: the body of entry %d is no base64", name, i+1)
 			}
 		}
-		raws = append(raws, raw)
+		foreign.Raws = append(foreign.Raws, raw)
 	}
-	return raws, nil
+	return foreign, nil
 }
 
-// targetOf is the path and query of an address, as they are written.
-func targetOf(address string) string {
+// splitAddress separates the host of an address from path and query, as they
+// are written.
+func splitAddress(address string) (host, target string) {
 	if _, rest, ok := strings.Cut(address, "://"); ok {
-		_, path, _ := strings.Cut(rest, "/")
-		address = "/" + path
+		end := strings.IndexAny(rest+"/", "/?#")
+		host, address = strings.ToLower(rest[strings.LastIndexByte(rest[:end], '@')+1:end]), rest[end:]
 	}
-	target, _, _ := strings.Cut(address, "#")
-	return strings.ReplaceAll(target, " ", "%20")
+	target, _, _ = strings.Cut(address, "#")
+	if !strings.HasPrefix(target, "/") {
+		target = "/" + target
+	}
+	return host, strings.ReplaceAll(target, " ", "%20")
 }
 
 func headerOf(fields, cookies []harField, name string) http.Header {
@@ -169,7 +202,7 @@ func (o *ExportOptions) harEntry(x fixtures.Exchange, started time.Time) harEntr
 		}
 	}
 	if len(x.Request.Body) > 0 {
-		e.Request.PostData = &harPostData{x.Request.Header.Get("Content-Type"), string(x.Request.Body)}
+		e.Request.PostData = &harPostData{MimeType: x.Request.Header.Get("Content-Type"), Text: string(x.Request.Body)}
 	}
 	body := o.fill(string(x.Response.Body))
 	e.Response = harResponse{

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/base64"
 	"encoding/json"
@@ -20,8 +21,7 @@ import (
 	"github.com/mockfhir/mockfhir/internal/redact"
 )
 
-// The parts of a WireMock mapping that are read and written. What a matcher
-// leaves open cannot be imported: an exchange is one request.
+// The parts of a WireMock mapping that are read and written.
 type wiremockFile struct {
 	Mappings []wiremockMapping `json:"mappings"`
 }
@@ -49,7 +49,7 @@ type wiremockMatcher struct {
 
 type wiremockResponse struct {
 	Status  int             `json:"status"`
-	Headers map[string]any  `json:"headers,omitempty"`
+	Headers map[string]any  `json:"headers,omitempty"` // a text or, of equal names, several
 	Body    *string         `json:"body,omitempty"`
 	JSON    json.RawMessage `json:"jsonBody,omitempty"`
 	Base64  string          `json:"base64Body,omitempty"`
@@ -57,10 +57,12 @@ type wiremockResponse struct {
 }
 
 // ReadWireMock reads a file of mappings, or every one below a directory, with
-// the bodies in __files beside it.
-func ReadWireMock(name string) (raws []redact.Raw, err error) {
+// the bodies in __files beside it. A mapping that does not say one request and
+// its answer is left out: an exchange is both, and made of less it would be
+// one that nobody wrote.
+func ReadWireMock(name string) (*Foreign, error) {
 	var files []string
-	err = filepath.WalkDir(name, func(file string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(name, func(file string, d fs.DirEntry, err error) error {
 		if err == nil && d.IsDir() && d.Name() == "__files" {
 			return fs.SkipDir
 		}
@@ -72,40 +74,136 @@ func ReadWireMock(name string) (raws []redact.Raw, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("no mappings at %s", name)
 	}
+	foreign := &Foreign{}
 	for _, file := range files {
 		text, err := readFile(file)
 		if err != nil {
 			return nil, err
 		}
-		var many wiremockFile
-		if err := json.Unmarshal(text, &many); err != nil {
+		mappings, err := mappingsOf(text)
+		if err != nil {
 			return nil, fmt.Errorf("%s is no WireMock mapping", file)
 		}
-		if many.Mappings == nil {
-			many.Mappings = make([]wiremockMapping, 1)
-			if json.Unmarshal(text, &many.Mappings[0]) != nil || many.Mappings[0].Response.Status == 0 {
-				return nil, fmt.Errorf("%s is no WireMock mapping", file)
+		for i, text := range mappings {
+			m, err := readMapping(text)
+			if err != nil {
+				foreign.leave("%s: mapping %d: %v", file, i+1, err)
+				continue
 			}
-		}
-		for _, m := range many.Mappings {
 			raw, err := m.raw(file, name)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", file, err)
 			}
-			raws = append(raws, raw)
+			foreign.Raws = append(foreign.Raws, raw)
 		}
 	}
-	return raws, nil
+	return foreign, nil
+}
+
+// mappingsOf are the mappings of a file: it is one, or holds a list.
+func mappingsOf(text []byte) ([]json.RawMessage, error) {
+	var file struct {
+		Mappings          []json.RawMessage
+		Request, Response json.RawMessage
+	}
+	err := json.Unmarshal(text, &file)
+	switch {
+	case err != nil:
+		return nil, err
+	case file.Mappings != nil:
+		return file.Mappings, nil
+	case file.Request == nil || file.Response == nil:
+		return nil, errors.New("neither request nor response")
+	}
+	return []json.RawMessage{text}, nil
+}
+
+// decides are the members of a mapping beside request and response that decide
+// whether or how it answers.
+var decides = []string{"scenarioName", "requiredScenarioState"}
+
+// readMapping reads a mapping, and says why it is not one request and its
+// answer.
+func readMapping(text []byte) (*wiremockMapping, error) {
+	var parts map[string]json.RawMessage
+	if json.Unmarshal(text, &parts) != nil {
+		return nil, errors.New("it is no object")
+	}
+	for _, name := range decides {
+		if parts[name] != nil {
+			return nil, fmt.Errorf("%s makes the answer depend on more than the request", name)
+		}
+	}
+	m := &wiremockMapping{Response: wiremockResponse{Status: http.StatusOK}} // WireMock's own default
+	if err := strictly(parts["request"], &m.Request); err != nil {
+		return nil, fmt.Errorf("request: %w", err)
+	}
+	if err := strictly(parts["response"], &m.Response, "statusMessage", "fixedDelayMilliseconds", "delayDistribution", "chunkedDribbleDelay"); err != nil {
+		return nil, fmt.Errorf("response: %w", err)
+	}
+	for name, matcher := range m.Request.Query {
+		if !matcher.exact() {
+			return nil, fmt.Errorf("request: queryParameters %q has another matcher than equalTo", name)
+		}
+	}
+	for name, matcher := range m.Request.Headers {
+		// Which key was sent does not matter: the answer tells whether one was accepted.
+		if !matcher.exact() && !strings.EqualFold(name, redact.KeyHeader) {
+			return nil, fmt.Errorf("request: headers %q has another matcher than equalTo", name)
+		}
+	}
+	if body := m.Request.Body; len(body) > 1 || len(body) == 1 && !body[0].exact() {
+		return nil, errors.New("request: bodyPatterns has another matcher than one equalTo")
+	}
+	return m, nil
+}
+
+// exact reports whether a matcher takes one value, or none, and no other.
+func (m wiremockMatcher) exact() bool {
+	return m.Matches == "" && (m.EqualTo != nil) != m.Absent
+}
+
+// strictly reads a part of a mapping, and refuses members that we do not know,
+// but those that do not matter here.
+func strictly(text []byte, into any, indifferent ...string) error {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(text, &members); err != nil || members == nil {
+		return errors.New("it is no object")
+	}
+	for _, name := range indifferent {
+		delete(members, name)
+	}
+	rest, err := json.Marshal(members)
+	if err != nil {
+		return err
+	}
+	dec := json.NewDecoder(bytes.NewReader(rest))
+	dec.DisallowUnknownFields()
+	err = dec.Decode(into)
+	var wrong *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &wrong):
+		return fmt.Errorf("%s is not of the kind that is expected", wrong.Field)
+	case err != nil:
+		return errors.New(strings.Replace(strings.TrimPrefix(err.Error(), "json: "), "unknown field", "no exchange can express", 1))
+	}
+	return nil
 }
 
 func (m *wiremockMapping) raw(file, root string) (raw redact.Raw, err error) {
-	raw = redact.Raw{Method: cmp.Or(m.Request.Method, "GET"), Target: targetOf(cmp.Or(m.Request.URL, m.Request.URLPath)), Status: m.Response.Status, Header: http.Header{}, ResponseHeader: http.Header{}}
+	_, target := splitAddress(cmp.Or(m.Request.URL, m.Request.URLPath))
+	raw = redact.Raw{Method: cmp.Or(m.Request.Method, "GET"), Target: target, Status: m.Response.Status, Header: http.Header{}, ResponseHeader: http.Header{}}
 	if raw.Method == "ANY" {
 		raw.Method = "GET"
 	}
-	for i, name := range sortedKeys(m.Request.Query) {
+	separator := "?"
+	if strings.Contains(target, "?") {
+		separator = "&"
+	}
+	for _, name := range sortedKeys(m.Request.Query) {
 		if v := m.Request.Query[name].EqualTo; v != nil {
-			raw.Target += []string{"?", "&"}[min(i, 1)] + url.QueryEscape(name) + "=" + url.QueryEscape(*v)
+			raw.Target += separator + url.QueryEscape(name) + "=" + url.QueryEscape(*v)
+			separator = "&"
 		}
 	}
 	for name, matcher := range m.Request.Headers {
@@ -118,9 +216,15 @@ func (m *wiremockMapping) raw(file, root string) (raw redact.Raw, err error) {
 			raw.Body = []byte(*matcher.EqualTo)
 		}
 	}
-	for name, value := range m.Response.Headers {
-		if text, ok := value.(string); ok {
-			raw.ResponseHeader.Set(name, text)
+	for _, name := range sortedKeys(m.Response.Headers) {
+		values, several := m.Response.Headers[name].([]any)
+		if !several {
+			values = []any{m.Response.Headers[name]}
+		}
+		for _, value := range values {
+			if text, ok := value.(string); ok {
+				raw.ResponseHeader.Add(name, text)
+			}
 		}
 	}
 	switch r := m.Response; {
@@ -170,13 +274,24 @@ func (o *ExportOptions) wiremock(set *fixtures.Set) wiremockFile {
 			}
 			for _, f := range x.Response.Header {
 				if f.Name != "Content-Length" { // the origin has another length
-					m.Response.Headers[f.Name] = o.fill(f.Value)
+					m.Response.Headers[f.Name] = oneMore(m.Response.Headers[f.Name], o.fill(f.Value))
 				}
 			}
 			file.Mappings = append(file.Mappings, m)
 		}
 	}
 	return file
+}
+
+// oneMore adds a value to those of a header: a text is one, a list several.
+func oneMore(there any, value string) any {
+	switch there := there.(type) {
+	case string:
+		return []string{there, value}
+	case []string:
+		return append(there, value)
+	}
+	return value
 }
 
 // matchers tell the key apart, and of the other headers only that which

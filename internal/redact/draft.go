@@ -243,17 +243,34 @@ func (r *Redactor) isCanonical(address string) bool {
 	return ok
 }
 
-// Lint looks through the text of one file of a set for what the last scan
-// would refuse without knowing the originals: e-mail addresses, phones and
-// keys outside of the fictitious ranges. It tells where.
-func Lint(name string, text []byte) []string {
+// Linter looks through the texts of a set for what the last scan would refuse
+// without knowing the originals: e-mail addresses, phones and keys outside of
+// the fictitious ranges. It tells where.
+type Linter struct{ scanner scanner }
+
+// NewLinter returns one for any number of texts.
+func NewLinter() *Linter {
 	r := &Redactor{canonicals: map[string]bool{}}
-	s := scanner{canonical: r.isCanonical}
+	return &Linter{scanner{canonical: r.isCanonical}}
+}
+
+// File looks through one file of a set.
+func (l *Linter) File(name string, text []byte) []string {
 	if name == "manifest.json" {
 		text = withoutChecksums(text)
 	}
-	s.file(name, bytes.ToValidUTF8(text, []byte("?")))
-	return s.compact()
+	return l.places(func(s *scanner) { s.file(name, bytes.ToValidUTF8(text, []byte("?"))) })
+}
+
+// Resource looks through the text of one resource, wherever it is.
+func (l *Linter) Resource(where, text string) []string {
+	return l.places(func(s *scanner) { s.line(where, plainView(strings.ToValidUTF8(text, "?")), false) })
+}
+
+func (l *Linter) places(look func(*scanner)) []string {
+	l.scanner.before, l.scanner.places = "", nil
+	look(&l.scanner)
+	return l.scanner.compact()
 }
 
 func withoutChecksums(text []byte) []byte {

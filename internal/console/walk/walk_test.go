@@ -280,6 +280,62 @@ func TestFateOfAKey(t *testing.T) {
 		p.until(`document.getElementById('the-key') && /^200/.test(document.querySelector('#key [aria-live]').textContent)`)
 		p.run(`document.querySelector('[data-act=` + end + `]').click()`)
 		p.until(`/^401/.test(document.querySelector('#key [aria-live]').textContent)`)
+		p.run(`document.querySelector('[data-act=renew]').click()`)
+		p.until(`document.querySelectorAll('#key [aria-live] p').length === 2`)
+		if text := is[string](p, `document.querySelector('#key [aria-live]').textContent`); !strings.Contains(text, "401 avec la clé précédente, qui est refusée") {
+			t.Errorf("after %s, renew says: %s", end, text)
+		}
+	}
+}
+
+// TestAgain: a call of the journal is sent again to the version that it was of,
+// and what it leads to is followed there.
+func TestAgain(t *testing.T) {
+	p := look(t, browser(t), serve(t, fixtures.Default())+"/#watch", "fr", desktop, false)
+	p.until(`document.getElementById('calls')?.dataset.live`)
+	for _, target := range []string{"/fhir/v1/Device?_count=1&_format=xml", "/fhir/Device?_count=1", "/fhir/v2/Device?_count=1&status=active"} {
+		is[int](p, `fetch('`+target+`', { headers: { 'ESANTE-API-KEY': 'mock-key' } }).then((r) => r.status)`)
+		newest := `document.querySelector('.call[aria-posinset="1"]')`
+		p.until(newest + `?.textContent.includes('` + target + `')`)
+		count := is[int](p, `document.querySelectorAll('.call').length`)
+		p.run(newest + `.click()`)
+		p.run(`[...document.querySelectorAll('#details button')].find((b) => b.textContent === 'L’essayer à nouveau').click()`)
+		p.until(`document.querySelector('#try #status')?.textContent.startsWith('200')`)
+		p.goTo("watch")
+		p.until(fmt.Sprintf(`document.querySelectorAll('.call').length === %d`, count+1))
+		if sent := is[string](p, newest+`.textContent`); !strings.Contains(sent, target) {
+			t.Errorf("%s is sent again as %s", target, sent)
+		}
+		if code := is[string](p, `document.getElementById('snippet').textContent`); !strings.Contains(code, target) || strings.Contains(code, "..") {
+			t.Errorf("%s is in code\n%s", target, code)
+		}
+	}
+}
+
+// TestTyped: what a person types is in the code as it is sent.
+func TestTyped(t *testing.T) {
+	p := look(t, browser(t), serve(t, fixtures.Default())+"/#try", "en", desktop, false)
+	p.until(`document.getElementById('send') && document.querySelector('#try option[value=java]')`)
+	for typed, want := range map[string]string{
+		`Practitioner?name=Léa`:               `Practitioner?name=L%C3%A9a`,
+		`Practitioner?name=van der "x"|y`:     `Practitioner?name=van%20der%20%22x%22%7Cy`,
+		`/Practitioner?name=it's{1}#fragment`: `Practitioner?name=it%27s%7B1%7D`,
+		`Practitioner?name=a%20b%zz,c`:        `Practitioner?name=a%20b%zz,c`,
+	} {
+		p.choose("#try input.mono", typed)
+		for _, language := range []string{"curl", "java", "csharp", "python", "javascript", "go"} {
+			p.choose("#try details select", language)
+			code := is[string](p, `document.getElementById('snippet').textContent`)
+			if !strings.Contains(code, want+`"`) && !strings.Contains(code, want+`'`) {
+				t.Errorf("in %s %s is\n%s", language, typed, code)
+			}
+		}
+		p.run(`document.getElementById('send').click()`)
+		p.until(`document.querySelector('#status')`)
+		sent := is[string](p, `fetch('/__mockfhir/sessions/default/journal').then((r) => r.json()).then((j) => j.at(-1).target)`)
+		if sent != "/fhir/v2/"+want {
+			t.Errorf("%s is sent as %s", typed, sent)
+		}
 	}
 }
 

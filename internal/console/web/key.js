@@ -101,12 +101,12 @@ function drawKey(into, checked) {
 // check calls with the key, and shows what a client gets.
 async function check(into, before) {
   const lines = [];
-  for (const [label, k] of [['', state.key], [t('old-key'), before]]) {
+  for (const k of [state.key, before]) {
     if (!k) continue;
     const response = await fetch(fhir + 'metadata', { headers: headersOf(k), cache: 'no-store', signal: AbortSignal.timeout(15_000) });
     const text = await response.text();
     const what = parse(text)?.resourceType ?? text.slice(0, 200);
-    lines.push(h('p', null, h('span', { class: 'status ' + (response.ok ? 'good' : 'bad') }, `${response.status}`), ' ', label || t('client-gets'), ' ', h('code', null, value(what))));
+    lines.push(h('p', null, h('span', { class: 'status ' + (response.ok ? 'good' : 'bad') }, `${response.status}`), ' ', t(k === state.key ? 'client-gets' : response.ok ? 'old-key' : 'dead-key'), ' ', h('code', null, value(what))));
   }
   into.replaceChildren(...lines);
 }

@@ -4,7 +4,23 @@ import { h, field, say } from './dom.js';
 import { language, t } from './words.js';
 
 export const root = new URL('.', location.href.split('#')[0]);
-export const fhir = new URL('fhir/v2/', root).href;
+const api = new URL('fhir/', root).href;
+export const fhir = api + 'v2/';
+
+// below is a URL of the API as a request is written behind fhir: another version
+// is ../v1/…, and what is not of the API is nothing.
+export const below = (url) => (url.startsWith(fhir) ? url.slice(fhir.length) : url.startsWith(api) ? '../' + url.slice(api.length) : '');
+
+// addressOf a request is the whole of it as it is sent: fetch writes in percent
+// what a URL cannot hold, and so do we with what browsers let through and other
+// programs refuse (RFC 3986). base is that of its version.
+export function addressOf(target) {
+  const url = new URL(fhir + target);
+  url.hash = '';
+  const href = url.href.replace(/[|\\^`{}]/g, encodeURIComponent);
+  const base = href.startsWith(api) ? api + (href.slice(api.length).match(/^v\d+\//)?.[0] ?? '') : root.href;
+  return { href, base, rest: href.slice(base.length) };
+}
 
 // What is kept until the tab is closed, and never in a URL.
 export const memory = {

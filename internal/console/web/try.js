@@ -2,7 +2,7 @@
 // what came back.
 
 import { h, button, copyButton, field, list, options, parse, say, select, some, tree, value } from './dom.js';
-import { control, currentKey, fhir, headersOf, memory, tell } from './mock.js';
+import { addressOf, below, control, currentKey, fhir, headersOf, memory, tell } from './mock.js';
 import { card } from './card.js';
 import { languages, snippet } from './snippet.js';
 import { spaced, t } from './words.js';
@@ -125,13 +125,15 @@ function build() {
   drawSnippet();
 }
 
+const written = () => ui.target.value.replace(/^\/+/, '');
+
 function drawSnippet() {
-  ui.code.textContent = snippet(ui.language.value, ui.target.value, headersOf(ui.key.value));
+  ui.code.textContent = snippet(ui.language.value, addressOf(written()), headersOf(ui.key.value));
 }
 
 // targetOf is what leads on below the API: an absolute URL of ours, or Type/id.
 function targetOf(text) {
-  if (text.startsWith(fhir)) return text.slice(fhir.length);
+  if (below(text)) return below(text);
   const [type, id, more] = text.split('/');
   return id && !more && /^[A-Za-z0-9.-]{1,64}$/.test(id) && types.some((x) => x.type === type) ? text : '';
 }
@@ -144,7 +146,7 @@ function follow(text, asked) {
 }
 
 const send = tell(async () => {
-  const target = ui.target.value.replace(/^\/+/, '');
+  const target = written();
   ui.abort?.abort();
   const abort = ui.abort = new AbortController();
   drawSnippet();
@@ -154,7 +156,7 @@ const send = tell(async () => {
   const began = performance.now();
   try {
     past.push(target);
-    const response = await fetch(fhir + target, { headers: { Accept: 'application/fhir+json', ...headersOf(ui.key.value) }, signal: abort.signal, cache: 'no-store' });
+    const response = await fetch(addressOf(target).href, { headers: { Accept: 'application/fhir+json', ...headersOf(ui.key.value) }, signal: abort.signal, cache: 'no-store' });
     let text = '', cut = '';
     try { text = await readAll(response, (part) => { text = part; }); } catch (e) { cut = e.message; }
     if (ui.abort === abort) drawAnswer(response, text, cut, performance.now() - began);

@@ -2,7 +2,7 @@
 // drawn as fit on the screen.
 
 import { h, button, field, list, parse, select, tree, value } from './dom.js';
-import { call, control, ofSession, tell } from './mock.js';
+import { below, call, control, ofSession, root, tell } from './mock.js';
 import { open } from './try.js';
 import { language, t } from './words.js';
 
@@ -210,7 +210,7 @@ function drawEntry(e) {
     [t('status'), h('span', { class: grade(e.status) }, e.status || t('connection-cut'))],
     [t('response-headers'), fields(e.response)],
   ].filter(([, v]) => v && (!Array.isArray(v) || v.length));
-  const target = e.target.match(/^\/fhir\/(?:v\d+\/)?(.*)$/)?.[1];
+  const target = below(root.href + e.target.slice(1));
   return [
     h('h3', null, e.method, ' ', h('span', { class: 'mono', dir: 'ltr' }, e.target)),
     e.method === 'GET' && target && h('p', null, button(t('try-it'), () => open(target))),

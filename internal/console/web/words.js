@@ -56,6 +56,7 @@ const words = {
   'act-expire': ['Expire', 'Faire expirer'],
   check: ['Call with it', 'Appeler avec'],
   'client-gets': ['is what a client gets:', 'est ce que reçoit un client :'],
+  'dead-key': ['with the key before, which is refused:', 'avec la clé précédente, qui est refusée :'],
   'old-key': ['with the key before, which lives two more hours:', 'avec la clé précédente, qui vit encore deux heures :'],
 
   type: ['Resource', 'Ressource'],
