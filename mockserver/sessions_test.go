@@ -244,6 +244,11 @@ func TestSessionLife(t *testing.T) {
 	if n := count(); n != 3 {
 		t.Errorf("a new session has %d devices", n)
 	}
+	for key, status := range map[string]int{session.Key: 200, "mock-session-default": 401} { // nobody made that one
+		if got, _ := fetch(t, http.DefaultClient, server.URL+"/fhir/v2/Device", key); got != status {
+			t.Errorf("%s: %d", key, got)
+		}
+	}
 
 	_, first := fetch(t, session.HTTP(), server.URL+"/fhir/v2/Device?_count=2", "k")
 	mustDo(t, session.Put(ctx, device("4", "x"), device("5", "x")))
