@@ -129,6 +129,7 @@ func informational(path string) bool {
 // forPeople are free words, which nobody parses.
 func forPeople(path string) bool {
 	return strings.Contains(path, ".text") || strings.HasSuffix(path, ".display") ||
+		strings.HasSuffix(path, ".issue.diagnostics") || // what a check reads of them, it says itself
 		strings.Contains(path, ".extension[description]") // of a mailbox
 }
 

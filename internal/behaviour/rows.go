@@ -215,6 +215,12 @@ var Rows = []Row{
 		Evidence: Assumed, Cite: "ans-server.md §6.5",
 	},
 	{
+		ID: "unknown-elements", Topic: "Bundle",
+		Production: "Members that R4 does not know, and empty lists, are read and searched as the fixture set has them. HAPI, which prints reads, may drop them.",
+		Source:     "The same.",
+		Evidence:   Assumed, Cite: "ans-server.md §5",
+	},
+	{
 		ID: "transport", Topic: "Bundle",
 		Production: "Bodies up to 8192 bytes have a Content-Length, longer ones are chunked. HTTP reason phrases and the order of headers are those of Go.",
 		Source:     "The same.",
@@ -234,9 +240,9 @@ var Rows = []Row{
 	},
 	{
 		ID: "v1-formats", Topic: "Version 1",
-		Production: "JSON unless _format or Accept asks for XML; of equal quality JSON wins, so HAPI's own client gets JSON. _pretty, _summary and _elements are honoured.",
+		Production: "JSON unless _format or Accept asks for XML; of equal quality JSON wins, so HAPI's own client gets JSON. _pretty, _summary and _elements are honoured; _elements keeps identifier and active. A narrative that is not one well-formed div is left out of XML.",
 		Source:     "The same.",
-		Evidence:   Source, Cite: "HAPI RestfulServerUtils; ans-server.md §14",
+		Evidence:   Source, Cite: "HAPI RestfulServerUtils; ans-server.md §14; what _elements keeps was observed, ans-api.md §10",
 	},
 	{
 		ID: "v1-search-mode", Topic: "Version 1",

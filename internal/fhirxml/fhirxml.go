@@ -10,10 +10,12 @@
 package fhirxml
 
 import (
+	"cmp"
 	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -143,8 +145,14 @@ func (w *writer) field(s slot) {
 
 func (w *writer) element(name string, t *fhirschema.Type, value, sibling *fhir.Node) {
 	switch {
+	case t.Name == "Narrative" && !readable(value):
+		// XML cannot hold it, and what it says stands in the other elements.
 	case t.Name == "xhtml":
-		w.narrative(value)
+		div, _ := oneDiv(value.Str())
+		w.line()
+		w.print(div)
+	case t.Name == "Resource" && name == "contained" && fhirschema.TypeOf(value.Get("resourceType").Str()) == nil:
+		// Nobody knows the order of its members.
 	case t.Name == "Resource":
 		w.line()
 		w.print("<", name, ">")
@@ -193,38 +201,65 @@ func (w *writer) end(name string, inside bool) {
 	w.print("</", name, ">")
 }
 
-// narrative writes a div as it stands. What is not one well-formed div would
-// spoil the document, and is an error.
-func (w *writer) narrative(div *fhir.Node) {
-	text := div.Str()
-	if !isDiv(text) {
-		w.fail("fhirxml: a narrative is not one well-formed div")
-		return
-	}
-	w.line()
-	w.print(text)
+// readable tells whether a narrative has a div that can stand in a document, or
+// none at all.
+func readable(narrative *fhir.Node) bool {
+	div := narrative.Get("div")
+	_, ok := oneDiv(div.Str())
+	return ok || div == nil
 }
 
-func isDiv(text string) bool {
+const xhtml = "http://www.w3.org/1999/xhtml"
+
+var namedEntity = regexp.MustCompile(`&[A-Za-z][A-Za-z0-9]*;`)
+
+// oneDiv is the div of a narrative as it stands in a document: one element, in
+// the namespace of XHTML; entities that XML does not know are the characters they
+// stand for. What is not one well-formed div would spoil the document.
+func oneDiv(text string) (string, bool) {
+	text = namedEntity.ReplaceAllStringFunc(text, func(entity string) string {
+		switch name := entity[1 : len(entity)-1]; name {
+		case "amp", "lt", "gt", "quot", "apos":
+			return entity
+		default:
+			return cmp.Or(xml.HTMLEntity[name], entity)
+		}
+	})
+	text = strings.TrimSpace(text)
 	decoder := xml.NewDecoder(strings.NewReader(text))
-	for depth, seen := 0, false; ; {
+	depth, space := 0, ""
+	for seen := false; ; {
 		token, err := decoder.Token()
 		if err != nil {
-			return errors.Is(err, io.EOF) && seen
+			if !errors.Is(err, io.EOF) || !seen {
+				return "", false
+			}
+			break
 		}
 		switch t := token.(type) {
 		case xml.StartElement:
 			if depth == 0 && (seen || t.Name.Local != "div") {
-				return false
+				return "", false
+			}
+			if depth == 0 {
+				space = t.Name.Space
 			}
 			seen = true
 			depth++
 		case xml.EndElement:
 			depth--
+		case xml.CharData:
+			if depth == 0 {
+				return "", false
+			}
 		case xml.Directive, xml.ProcInst:
-			return false
+			return "", false
 		}
 	}
+	if rest, bare := strings.CutPrefix(text, "<div"); bare && space == "" {
+		return `<div xmlns="` + xhtml + `"` + rest, true
+	}
+	return text, space == xhtml
 }
 
 // line begins a new line in a pretty document: three spaces a level, as HAPI.

@@ -1,6 +1,7 @@
 package fhirxml_test
 
 import (
+	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
@@ -44,6 +45,12 @@ func TestAppend(t *testing.T) {
 			open + `<address><line><extension url="urn:u"><valueString value="a"/></extension></line></address></Practitioner>`},
 		{"a narrative stands as it is", `{"resourceType":"Practitioner","text":{"status":"generated","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\"><p>é &amp; <b>f</b></p></div>"}}`,
 			open + `<text><status value="generated"/><div xmlns="http://www.w3.org/1999/xhtml"><p>é &amp; <b>f</b></p></div></text></Practitioner>`},
+		{"an entity of XHTML is its character", `{"resourceType":"Practitioner","text":{"status":"generated","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\">Caf&eacute;&nbsp;&lt;X&#233;</div>"}}`,
+			open + `<text><status value="generated"/><div xmlns="http://www.w3.org/1999/xhtml">Café` + "\u00a0" + `&lt;X&#233;</div></text></Practitioner>`},
+		{"a div is of XHTML", `{"resourceType":"Practitioner","text":{"status":"empty","div":" <div class=\"a\">x</div>\n"}}`,
+			open + `<text><status value="empty"/><div xmlns="http://www.w3.org/1999/xhtml" class="a">x</div></text></Practitioner>`},
+		{"what is contained and no resource is left out", `{"resourceType":"Practitioner","contained":[{"resourceType":"Foo","id":"o"}],"active":true}`,
+			open + `<active value="true"/></Practitioner>`},
 		{"a resource stands in its container", `{"resourceType":"Practitioner","contained":[{"resourceType":"Organization","id":"o"}]}`,
 			open + `<contained><Organization xmlns="http://hl7.org/fhir"><id value="o"/></Organization></contained></Practitioner>`},
 		{"what XML cannot hold is escaped", `{"resourceType":"Practitioner","id":"a\"b<c>&d","language":"tab\tline\nreturn\rnul\u0001end\ufffe\u00e9"}`,
@@ -93,16 +100,29 @@ func TestAppendPretty(t *testing.T) {
 	}
 }
 
+// A text that would spoil the document is left out, and the rest is there.
+func TestNoDiv(t *testing.T) {
+	t.Parallel()
+	for _, div := range []string{
+		"", "no markup", "<p/>", "<div/><div/>", "<!DOCTYPE div><div/>", "<div>\x01</div>", "<div>&nowhere;</div>", "x<div>a</div>", "<div>a</div>y",
+		`<div xmlns="http://www.w3.org/1999/xhtml"><p></div>`, `<div xmlns="urn:other">x</div>`, "<div>", "</div>",
+	} {
+		quoted, err := json.Marshal(div)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := fhirxml.Append(nil, parse(t, `{"resourceType":"Practitioner","text":{"status":"generated","div":`+string(quoted)+`},"active":true}`))
+		if want := `<Practitioner xmlns="http://hl7.org/fhir"><active value="true"/></Practitioner>`; err != nil || string(got) != want {
+			t.Errorf("%q: %v\n got %s\nwant %s", div, err, got, want)
+		}
+	}
+}
+
 func TestWhatIsNoResourceIsAnError(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
 		`{}`, `[]`, `"Practitioner"`, `{"resourceType":"Patientt"}`, `{"resourceType":"DomainResource"}`, `{"resourceType":"HumanName"}`,
 		`{"resourceType":"Bundle","entry":[{"resource":{"id":"1"}}]}`,
-		`{"resourceType":"Practitioner","text":{"div":"<div xmlns=\"http://www.w3.org/1999/xhtml\"><p></div>"}}`,
-		`{"resourceType":"Practitioner","text":{"div":"no markup"}}`,
-		`{"resourceType":"Practitioner","text":{"div":"<div/><div/>"}}`,
-		`{"resourceType":"Practitioner","text":{"div":"<!DOCTYPE div><div/>"}}`,
-		`{"resourceType":"Practitioner","text":{"div":"<p/>"}}`,
 	} {
 		if got, err := fhirxml.Append(nil, parse(t, text)); err == nil {
 			t.Errorf("%s: no error, %s", text, got)

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mockfhir/mockfhir/fixtures"
 	"github.com/mockfhir/mockfhir/internal/fhir"
 	"github.com/mockfhir/mockfhir/internal/fhirschema"
 )
@@ -77,7 +78,7 @@ const subsetted = `{"system":"http://terminology.hl7.org/CodeSystem/v3-Observati
 func (s subset) append(dst []byte, resource *fhir.Node) []byte {
 	name := resource.Get("resourceType").Str()
 	n := narrower{
-		writer: writer{out: dst}, summary: s.summary,
+		writer: writer{out: dst}, typ: name, summary: s.summary,
 		elements: s.paths(s.elements, name), exclude: s.paths(s.exclude, name),
 	}
 	n.resource(resource, fhirschema.TypeOf(name))
@@ -86,7 +87,7 @@ func (s subset) append(dst []byte, resource *fhir.Node) []byte {
 
 type narrower struct {
 	writer
-	summary           string
+	typ, summary      string
 	elements, exclude []string
 }
 
@@ -157,13 +158,21 @@ func (n *narrower) keeps(path string, f *fhirschema.Field, top bool) (whole, bel
 	case n.summary == "data":
 		return path != "text", false
 	case n.elements != nil:
-		if slices.Contains(n.elements, path) || mandatory && top {
+		if slices.Contains(n.elements, path) || top && (mandatory || n.profiled(path)) {
 			return !holds(n.exclude), true
 		}
 		inside := slices.ContainsFunc(n.elements, func(e string) bool { return strings.HasPrefix(path, e+".") })
 		return inside && !holds(n.exclude), inside || holds(n.elements)
 	}
 	return !holds(n.exclude), true
+}
+
+// profiled reports whether the profile of a resource demands an element, which
+// the answer then keeps, as those of ANS's guide keep identifier and active
+// (ans-api.md §10, row 10).
+func (n *narrower) profiled(path string) bool {
+	p := fixtures.DefaultTable().Type(n.typ).Param(path)
+	return p != nil && p.Compulsory
 }
 
 func isPrimitive(f *fhirschema.Field) bool {

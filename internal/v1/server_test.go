@@ -518,20 +518,37 @@ func mustAsk(t testing.TB, target string) []byte {
 	return body
 }
 
+// One text that XML cannot hold spoils neither its resource nor the page.
+func TestSpoiledNarrative(t *testing.T) {
+	t.Parallel()
+	s := newServer(
+		resource(t, `{"resourceType":"Organization","id":"001-01-1","active":true,"name":"A","text":{"status":"generated","div":"<div>Caf&eacute;<p></div>"}}`),
+		resource(t, `{"resourceType":"Organization","id":"001-01-2","active":true,"name":"B"}`))
+	for target, want := range map[string]string{
+		"Organization/001-01-1?_format=xml":              `<name value="A"/>`,
+		"Organization?_format=xml":                       `<name value="B"/>`,
+		"Organization/001-01-1?_format=xml&_pretty=true": `<name value="A"/>`,
+	} {
+		if resp, body := ask(t, s, target, nil); resp.StatusCode != 200 || !strings.Contains(string(body), want) || strings.Contains(string(body), "div") {
+			t.Errorf("%s: %d %s", target, resp.StatusCode, body)
+		}
+	}
+}
+
 func TestSubsets(t *testing.T) {
 	t.Parallel()
 	s := newServer(resource(t, person), resource(t, role), resource(t, structureOf(mailbox("o@x.example", true))))
 	for _, tt := range []struct{ target, want string }{
 		{"Practitioner?_elements=identifier,active", "resourceType id meta identifier active"},
-		{"Practitioner?_elements=Practitioner.name,Organization.name", "resourceType id meta name"},
-		{"Practitioner?_elements=*.active", "resourceType id meta active"},
-		{"Practitioner?_elements=colour", "resourceType id meta"},
+		{"Practitioner?_elements=Practitioner.name,Organization.name", "resourceType id meta identifier active name"},
+		{"Practitioner?_elements=*.active", "resourceType id meta identifier active"},
+		{"Practitioner?_elements=colour", "resourceType id meta identifier active"},
 		{"Practitioner?_elements:exclude=extension,qualification", "resourceType id meta language identifier active name"},
 		{"Practitioner?_summary=true", "resourceType id meta identifier active name"},
 		{"Practitioner?_summary=text", "resourceType id meta"},
 		{"Practitioner?_summary=data", "resourceType id meta language extension identifier active name qualification"},
 		{"Practitioner/003-990001?_summary=true", "resourceType id meta identifier active name"},
-		{"Practitioner/003-990001?_elements=active", "resourceType id meta active"},
+		{"Practitioner/003-990001?_elements=active", "resourceType id meta identifier active"},
 	} {
 		t.Run(tt.target, func(t *testing.T) {
 			t.Parallel()
