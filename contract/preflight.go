@@ -53,12 +53,15 @@ func (c *client) preflight(ctx context.Context) (obstacle string, err error) {
 }
 
 // isFHIR reports whether the answer comes from a server that speaks FHIR, be
-// it wrongly: what is wrong is for the checks to tell.
+// it wrongly: what is wrong is for the checks to tell. A gateway, or a page of
+// maintenance, speaks JSON as well, and a server that is closed says so in an
+// OperationOutcome.
 func (a *Answer) isFHIR() bool {
 	if a.Status != http.StatusOK {
 		return false
 	}
-	return a.JSON() != nil || a.tooSlow && strings.HasPrefix(string(a.Body), "{")
+	typ := a.ResourceType()
+	return typ != "" && typ != "OperationOutcome" || a.tooSlow && strings.HasPrefix(string(a.Body), "{")
 }
 
 // refusal reports whether the gateway kept the request for itself.
@@ -97,6 +100,9 @@ func (c *client) obstacle(a *Answer) string {
 		return "The service does not finish what it says: its answer " + a.Broken + "."
 	case strings.HasPrefix(a.Content(), "an HTML"):
 		return fmt.Sprintf("The service answers an HTML page (%d) instead of FHIR: maintenance, or a portal on the way.", s)
+	}
+	if a.JSON() != nil && a.Status == http.StatusOK {
+		return fmt.Sprintf("The service answers %s to everything it is asked: maintenance, or something in front of it.", a.summary())
 	}
 	return fmt.Sprintf("What answers there is no FHIR server: %s.", a.summary())
 }

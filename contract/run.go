@@ -214,7 +214,7 @@ func (r *run) one(ctx context.Context, check *Check) Result {
 	result.Duration = r.client.clock.Now().Sub(start)
 	result.Saw, result.Findings, result.Exchanges = p.saw, p.findings, exchanges(p.asked)
 	result.Outcome, result.Detail = p.outcome(err)
-	result.mute = mute(r.client.answers[known:])
+	result.mute = mute(r.client.answers[known:]) && !strings.HasPrefix(check.ID, "keys/") // those are refused on purpose
 	if why := r.stop(ctx, err); why != "" {
 		r.obstacle = why
 	}
@@ -232,9 +232,9 @@ func (p *Probe) run(ctx context.Context) (err error) {
 	return p.check.Run(ctx, p)
 }
 
-// mute reports whether nothing that was asked got an answer in JSON.
+// mute reports whether nothing that was asked got a resource.
 func mute(answers []*Answer) bool {
-	return len(answers) > 0 && !slices.ContainsFunc(answers, func(a *Answer) bool { return a.JSON() != nil })
+	return len(answers) > 0 && !slices.ContainsFunc(answers, func(a *Answer) bool { return a.ResourceType() != "" })
 }
 
 func (p *Probe) outcome(err error) (Outcome, string) {
