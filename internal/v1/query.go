@@ -211,8 +211,8 @@ func (r *reader) since(value string) error {
 		return nil
 	}
 	cond, err := r.date("ge" + value)
-	if err != nil {
-		return err
+	if err != nil { // the prefix is ours, and no part of what was sent
+		return invalid("%s", strings.Replace(err.Error(), "ge"+value, value, 1))
 	}
 	r.query.Criteria = append(r.query.Criteria, store.Criterion{Param: "_lastUpdated", Any: []store.Condition{cond}})
 	return nil

@@ -189,6 +189,7 @@ func TestErrors(t *testing.T) {
 		{"GET", "PractitionerRole?identifier=1", 500, "processing", "HAPI-0389: Failed to call access method: fr.ans.afas.fhirserver.search.exception.BadConfigurationException: Search not supported on path: FhirSearchPath{resource='PractitionerRole',path='identifier'}"},
 		{"GET", "Device?_lastUpdated=abc", 400, "processing", `HAPI-1940: Invalid date/time/quantity format: "abc"`},
 		{"GET", "Device?_lastUpdated=ge2022-13", 400, "processing", "HAPI-1882: "},
+		{"GET", "Device?_since=abc", 400, "processing", `HAPI-1940: Invalid date/time/quantity format: "abc"`},
 		{"GET", "Device?_since=x", 400, "processing", "HAPI-"},
 		{"GET", "Device?_count=x", 400, "processing", "Invalid _count"},
 		{"GET", "Device?_total=x", 500, "processing", "HAPI-0389: "},
