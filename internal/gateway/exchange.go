@@ -18,6 +18,7 @@ type exchange struct {
 	caller Caller
 	ids    [3]string // transaction, request and client, in header form
 	usage  usage
+	limits *limits  // the quota that the call is counted in
 	rated  *limiter // what usage is of, nil when it is not to be printed
 	wrote  bool     // the response has begun
 }

@@ -19,6 +19,7 @@ type Fault struct {
 	message string
 	chain   chain
 	seen    *SeenRefusal // in a recording, in place of the message
+	spent   bool         // the quota of the call, as if it were used up
 }
 
 // chain is the part of Gravitee's pipeline that an answer leaves by.
@@ -61,6 +62,8 @@ var (
 	NotAllowed = Fault{status: http.StatusForbidden, message: "You're not allowed to access this resource"}
 	// MethodNotAllowed comes from a filter that knows the path, not the method.
 	MethodNotAllowed = Fault{status: http.StatusMethodNotAllowed, message: "Method not allowed while accessing this resource"}
+	// TooManyRequests is the 429 of the quota that the call is counted in.
+	TooManyRequests = Fault{status: http.StatusTooManyRequests, spent: true}
 	// PlanResolution is V4's answer when it cannot read its own plans (§1.2).
 	PlanResolution = Fault{status: http.StatusServiceUnavailable, message: "Temporarily Unavailable"}
 
@@ -77,9 +80,6 @@ var (
 func PolicyFailure(status int, message string) Fault {
 	return Fault{status: status, message: message}
 }
-
-// TooManyRequests is the 429 of a rate, of version 4.x.
-func TooManyRequests(r Rate) Fault { return r.fault(false) }
 
 func (r Rate) fault(legacy bool) Fault {
 	return Fault{status: http.StatusTooManyRequests, message: r.message(legacy)}

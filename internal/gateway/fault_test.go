@@ -104,7 +104,7 @@ func TestHeaderSets(t *testing.T) {
 		{"failover", gateway.FailoverExhausted, "", request("GET", "/fhir/", withKey), 502, length + ids, length + ids + client},
 		{"no endpoint", gateway.NoEndpoint, "", request("GET", "/fhir/", withKey), 503, length, length + ends + ids + client},
 		{"policy", gateway.PolicyFailure(413, "too large"), "", request("GET", "/fhir/", withKey), 413, text + ends, text + ids + client},
-		{"rate of another", gateway.TooManyRequests(gateway.Rate{Limit: 1, Period: 1, Unit: gateway.Minutes}), "", request("GET", "/fhir/", withKey), 429, text + ends, text + ids + client},
+		{"quota of an incident", gateway.TooManyRequests, "", request("GET", "/fhir/", withKey), 429, text + ends, text + ids + client},
 		{"plan resolution", gateway.PlanResolution, "", request("GET", "/fhir/", withKey), 503, text + ends, text + ends + ids + client},
 		{"bad target", gateway.BadTarget, "", request("GET", "/fhir/", withKey), 400, length, length + ids + client},
 	}

@@ -74,7 +74,7 @@ func (g *Gateway) ResetQuota(scope string) {
 
 // ServeHTTP follows the order of gravitee.md §7.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	ex := &exchange{ResponseWriter: w, g: g, r: r}
+	ex := &exchange{ResponseWriter: w, g: g, r: r, limits: &g.limits}
 	target := rawTarget(r)
 	path, query := split(target)
 
@@ -171,10 +171,11 @@ func (g *Gateway) filterKeyless(method, path string) Fault {
 // there is none left.
 func (g *Gateway) count(ex *exchange, to grant) Fault {
 	spent := 0
-	limits := &g.limits
+	limits := ex.limits
 	if g.cfg.RateFor != nil {
 		if rate := g.cfg.RateFor(ex.r); rate.Limit != 0 {
 			limits = g.limitsFor(rate)
+			ex.limits = limits
 		}
 	}
 	switch to.quota {
@@ -245,6 +246,9 @@ func (g *Gateway) proxy(ex *exchange, target string) {
 func (g *Gateway) fail(ex *exchange, f Fault) {
 	if ex.wrote {
 		panic(http.ErrAbortHandler)
+	}
+	if f.spent {
+		f, ex.usage.remaining = ex.limits.refusal, 0
 	}
 	g.write(ex, ex.r, f)
 }

@@ -186,6 +186,32 @@ func TestScopes(t *testing.T) {
 	want(429)
 }
 
+// An incident that uses a quota up speaks of the quota that is configured, and
+// in the words of the version.
+func TestTooManyRequestsSpeaksOfTheQuota(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ list, rate, message, header string }{
+		{"rate-headers", "17/1s", "Rate limit exceeded! You reached the limit of 17 requests per 1 seconds", "X-Rate-Limit-Remaining"},
+		{"rate-headers", "quota:10/1m", "Quota exceeded! You reached the limit of 10 requests per 1 minutes", "X-Quota-Remaining"},
+		{"rate-headers,apim=3.20", "5/2m", "Rate limit exceeded ! You reach the limit of 5 requests per 2 minutes", "X-Rate-Limit-Remaining"},
+		{"", "0", "Rate limit exceeded! You reached the limit of 17 requests per 1 seconds", ""},
+	} {
+		t.Run(tt.list+" "+tt.rate, func(t *testing.T) {
+			t.Parallel()
+			cfg := switches(t, tt.list, tt.rate)
+			cfg.Keys = gateway.NewKeys(time.Now, 0)
+			cfg.Keys.Accept("0")
+			got := call(gateway.New(cfg, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(gateway.TooManyRequests) })), "0")
+			if got.Code != http.StatusTooManyRequests || got.Body.String() != tt.message {
+				t.Errorf("%d %q, want %q", got.Code, got.Body, tt.message)
+			}
+			if tt.header != "" && got.Header().Get(tt.header) != "0" {
+				t.Errorf("headers %v", got.Header())
+			}
+		})
+	}
+}
+
 // TestRates are the texts and headers of each kind (gravitee.md §2.1, §2.2).
 func TestRates(t *testing.T) {
 	t.Parallel()
