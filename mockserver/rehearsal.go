@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -361,22 +362,46 @@ func (l *line) Write(p []byte) (int, error) {
 	case e.Garbage:
 		_, err := l.send([]byte(garbage))
 		return len(p), err
-	case e.Truncate > 0 && l.size+int64(len(p)) > int64(e.Truncate):
-		_, _ = l.send(p[:max(0, e.Truncate-int(l.size))])
-		_ = http.NewResponseController(l.ResponseWriter).Flush()
-		panic(http.ErrAbortHandler)
+	case e.Truncate:
+		return l.truncate(p)
 	case e.Drip > 0:
 		return l.drip(p)
 	}
 	return l.send(p)
 }
 
-// dropSize is how much of a dripping body comes at once.
-const dropSize = 256
+// length is that of the body, as its header says; of a stream, whose header
+// says none, that of the piece at hand.
+func (l *line) length(piece []byte) int64 {
+	if n, err := strconv.ParseInt(l.Header().Get("Content-Length"), 10, 64); err == nil && n > 0 {
+		return n
+	}
+	return int64(len(piece))
+}
+
+// truncate lets the first half of a body pass, of a stream half of its first
+// piece, and cuts the connection.
+func (l *line) truncate(p []byte) (int, error) {
+	left := l.length(p)/2 - l.size
+	if int64(len(p)) <= left || len(p) == 0 {
+		return l.send(p)
+	}
+	_, _ = l.send(p[:max(0, left)])
+	_ = http.NewResponseController(l.ResponseWriter).Flush()
+	panic(http.ErrAbortHandler)
+}
+
+// A dripping body comes in drops of at most dropSize, and a small one in as
+// many as leastDrops, so that it is slow as well.
+const (
+	dropSize   = 256
+	leastDrops = 20
+)
 
 func (l *line) drip(p []byte) (n int, err error) {
+	size := int(min(dropSize, max(1, l.length(p)/leastDrops)))
 	for len(p) > 0 && err == nil && l.ctx.Err() == nil {
-		drop := p[:min(dropSize, len(p))]
+		drop := p[:min(size, len(p))]
 		var sent int
 		sent, err = l.send(drop)
 		n, p = n+sent, p[len(drop):]

@@ -623,7 +623,7 @@ func TestInProcess(t *testing.T) {
 	request := must(http.NewRequest("GET", mock.BaseURL()+"/metadata", nil))(t)
 	request.Header.Set("ESANTE-API-KEY", "mock-incident-truncated-body")
 	response := must(mock.HTTP().Do(request))(t)
-	if body, err := io.ReadAll(response.Body); !errors.Is(err, io.ErrUnexpectedEOF) || len(body) != 200 {
+	if body, err := io.ReadAll(response.Body); !errors.Is(err, io.ErrUnexpectedEOF) || len(body) == 0 {
 		t.Errorf("a truncated body has %d bytes and ends with %v", len(body), err)
 	}
 	slow := must(mock.NewSession(t.Context(), ""))(t)

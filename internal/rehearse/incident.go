@@ -41,7 +41,7 @@ type Effect struct {
 	Quota  gateway.Rate  // a limit that was not there yesterday
 
 	// On the way of an answer's body.
-	Truncate int           // bytes that still come, before the connection is cut
+	Truncate bool          // half of it comes, and the connection is cut
 	Garbage  bool          // a body that is no JSON any more
 	Drip     time.Duration // pause between small pieces
 
@@ -111,7 +111,7 @@ func (e Effect) With(o Effect) Effect {
 	if o.Quota.Limit != 0 {
 		e.Quota = o.Quota
 	}
-	e.Truncate = max(e.Truncate, o.Truncate)
+	e.Truncate = e.Truncate || o.Truncate
 	e.Garbage = e.Garbage || o.Garbage
 	e.Drip = max(e.Drip, o.Drip)
 	e.Answer = e.Answer.with(o.Answer)
