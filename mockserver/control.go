@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -345,12 +347,14 @@ func (c *control) changeSession(r *http.Request, vars map[string]string) (int, a
 		return 0, nil, err
 	}
 	var body struct {
-		Strict bool `json:"strict"`
+		Strict *bool `json:"strict"`
 	}
 	if err := readJSON(r, &body); err != nil {
 		return 0, nil, err
 	}
-	s.SetStrict(body.Strict)
+	if body.Strict != nil { // what a PATCH does not name stays
+		s.SetStrict(*body.Strict)
+	}
 	return http.StatusOK, view(s), nil
 }
 
@@ -399,10 +403,15 @@ func (c *control) startIncident(r *http.Request, vars map[string]string) (int, a
 
 func (c *control) stopIncident(_ *http.Request, vars map[string]string) (int, any, error) {
 	s, err := c.session(vars)
-	if err == nil {
-		s.Active.Stop(vars["incident"])
+	if err != nil {
+		return 0, nil, err
 	}
-	return 0, nil, err
+	name := vars["incident"]
+	if _, known := rehearse.Lookup(name); !known {
+		return 0, nil, rehearse.Unknown{Name: name}
+	}
+	s.Active.Stop(name)
+	return 0, nil, nil
 }
 
 // putResources checks all resources before it takes the first.
@@ -490,6 +499,15 @@ func (c *control) readJournal(r *http.Request, vars map[string]string) (int, any
 }
 
 func journalFilter(q url.Values) (rehearse.Filter, error) {
+	names := make([]string, len(journalQuery))
+	for i, p := range journalQuery {
+		names[i] = p.Name
+	}
+	for _, name := range slices.Sorted(maps.Keys(q)) {
+		if !slices.Contains(names, name) {
+			return rehearse.Filter{}, fmt.Errorf("a journal has no filter %q; there are %s", name, strings.Join(names, ", "))
+		}
+	}
 	f := rehearse.Filter{
 		Method: q.Get("method"), Path: q.Get("path"), Query: q.Get("query"), Text: q.Get("text"), Incident: q.Get("incident"),
 	}

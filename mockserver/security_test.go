@@ -326,10 +326,12 @@ func TestControlDocument(t *testing.T) {
 	}{
 		{"GET /sessions/nobody", 404, "POST /__mockfhir/sessions creates one"},
 		{"PUT /sessions/default/incidents/fire", 404, "there is no incident"},
+		{"DELETE /sessions/default/incidents/fire", 404, "there is no incident"},
 		{`PUT /sessions/default/incidents/delay {"scope":"share=x"}`, 400, "valid are share=0.25"},
 		{`PUT /sessions/default/incidents/delay {"scop":"share=1"}`, 400, "unknown field"},
 		{"POST /sessions nonsense", 400, "/__mockfhir/control.json"},
 		{"GET /sessions/default/journal?limit=x", 400, "is no number"},
+		{"GET /sessions/default/journal?statuss=500", 400, "there are method, path, query, text, incident, status, since, limit"},
 		{"GET /sessions/default/journal?since=-1", 400, "is no number"},
 		{"DELETE /sessions/default/resources/Device/none", 404, "no such resource"},
 		{"DELETE /sessions/default", 404, "no session"},

@@ -498,6 +498,21 @@ func (d *discard) Write(p []byte) (int, error) { return len(p), nil }
 
 // TestStrict: what no recorded exchange matches is a 404 that names the nearest
 // and says in what each differs.
+// A PATCH changes what it names, and nothing else.
+func TestPatchOfNothing(t *testing.T) {
+	t.Parallel()
+	server := serve(t, directory("Device/1"))
+	for _, step := range []struct {
+		body   string
+		strict bool
+	}{{"{}", false}, {`{"strict":true}`, true}, {"{}", true}, {"", true}, {`{"strict":false}`, false}} {
+		status, told := do(t, "PATCH", server.URL+"/__mockfhir/sessions/default", step.body)
+		if want := fmt.Sprintf(`"strict":%t`, step.strict); status.StatusCode != 200 || !strings.Contains(told, want) {
+			t.Errorf("%s is answered with %d %s", step.body, status.StatusCode, told)
+		}
+	}
+}
+
 func TestStrict(t *testing.T) {
 	t.Parallel()
 	set := directory("Device/1")
