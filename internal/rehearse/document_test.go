@@ -42,7 +42,8 @@ Each incident is something that happened to the users of the real service, or th
 * in a test, for a session: ` + "`PUT /__mockfhir/sessions/NAME/incidents/2026-07-09-empty-504`" + `, see [rehearsal.md](rehearsal.md).
 
 Each touches the calls that its scope says, and a scope of one's own changes that:
-` + "`-incident '2025-10-17-large-page-502; share=0.5, path=Practitioner'`" + `. A scope is made of
+` + "`-incident '2025-10-17-large-page-502; share=0.5; path=Practitioner'`" + `. Semicolons separate its words (commas do too, but in the header
+a comma begins the next incident: ` + "`X-Mockfhir-Incident: delay; share=0.5; path=Practitioner, slow-drip`" + `). A scope is made of
 
 | word | touches |
 |---|---|
