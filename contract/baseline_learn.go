@@ -398,5 +398,5 @@ func (l *learner) baseline(at time.Time) *Baseline {
 		}
 		b.Identities[typ] = own
 	}
-	return b
+	return b.withoutKey(l.target.Key)
 }

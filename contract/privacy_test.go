@@ -155,6 +155,32 @@ func TestKeyStaysAtTheTarget(t *testing.T) {
 	}
 }
 
+// A service that repeats the key, be it in other letters, does not get it into
+// a baseline.
+func TestBaselineHoldsNoKey(t *testing.T) {
+	t.Parallel()
+	const key = "abcd-Efgh-kLmn"
+	server := mockserver.New(fixtures.Default(), mockserver.WithKeys(key), mockserver.WithRate("0"))
+	echo := roundTrip(func(r *http.Request) (*http.Response, error) {
+		handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("X-For-"+strings.ToUpper(key), "1")
+			server.ServeHTTP(w, r)
+		})
+		return inProcess{handler}.RoundTrip(r)
+	})
+	report, err := contract.Run(t.Context(), contract.Target{URL: base, Key: key}, contract.Options{Client: echo, Clock: newFakeClock(), Rate: contract.Unlimited, Run: "^metadata/"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text strings.Builder
+	if err := report.Learned.Write(&text); err != nil {
+		t.Fatal(err)
+	}
+	if got := text.String(); strings.Contains(strings.ToLower(got), strings.ToLower(key)) || !strings.Contains(got, "X-For-<key>") {
+		t.Errorf("the key is in the baseline, or it was not repeated:\n%.2000s", got)
+	}
+}
+
 type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

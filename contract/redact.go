@@ -1,7 +1,10 @@
 package contract
 
 import (
+	"bytes"
 	"cmp"
+	"encoding/base64"
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -182,4 +185,59 @@ var (
 // no run of digits long enough to be somebody's number.
 func isSafe(text string) bool {
 	return safeText.MatchString(text) && !longDigit.MatchString(text)
+}
+
+// withoutKey is a baseline without the key: a service may repeat it, be it in
+// other letters, where a code or the name of a header is expected.
+func (b *Baseline) withoutKey(key string) *Baseline {
+	if key == "" {
+		return b
+	}
+	text, err := json.Marshal(b)
+	if err != nil {
+		return b // of maps, texts and numbers: it does not fail
+	}
+	var tree any
+	numbers := json.NewDecoder(bytes.NewReader(text))
+	numbers.UseNumber()
+	_ = numbers.Decode(&tree)
+	text, _ = json.Marshal(eachText(tree, keyHider(key)))
+	clean := &Baseline{}
+	_ = json.Unmarshal(text, clean)
+	return clean
+}
+
+// keyHider puts "<key>" in the place of a key, as it is or encoded. A short one
+// only counts when nothing is glued to it: the key "k" is not in "check".
+func keyHider(key string) func(string) string {
+	const long = 8
+	var forms []string
+	for _, form := range []string{key, url.QueryEscape(key), url.PathEscape(key), base64.StdEncoding.EncodeToString([]byte(key)), base64.URLEncoding.EncodeToString([]byte(key))} {
+		form = regexp.QuoteMeta(form)
+		if len(key) < long {
+			form = `(?:^|\b)` + form + `(?:\b|$)`
+		}
+		forms = append(forms, form)
+	}
+	hidden := regexp.MustCompile(`(?i)` + strings.Join(forms, "|"))
+	return func(text string) string { return hidden.ReplaceAllLiteralString(text, "<key>") }
+}
+
+// eachText changes every text of a JSON value, names included.
+func eachText(v any, change func(string) string) any {
+	switch v := v.(type) {
+	case string:
+		return change(v)
+	case []any:
+		for i := range v {
+			v[i] = eachText(v[i], change)
+		}
+	case map[string]any:
+		changed := make(map[string]any, len(v))
+		for name, member := range v {
+			changed[change(name)] = eachText(member, change)
+		}
+		return changed
+	}
+	return v
 }

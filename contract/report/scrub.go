@@ -72,7 +72,10 @@ type scrubber struct {
 	secrets []secret // longest first
 }
 
-type secret struct{ value, as string }
+type secret struct {
+	value, as string
+	anyCase   bool // also where a service or a proxy changed its letters
+}
 
 func newScrubber(r *contract.Report) *scrubber {
 	s := &scrubber{}
@@ -97,7 +100,7 @@ func newScrubber(r *contract.Report) *scrubber {
 func (s *scrubber) learn(value, as string) {
 	known := slices.ContainsFunc(s.secrets, func(x secret) bool { return x.value == value })
 	if value != "" && !known && !strings.ContainsAny(value, "<>") {
-		s.secrets = append(s.secrets, secret{value, as})
+		s.secrets = append(s.secrets, secret{value, as, as == "<key>"})
 	}
 }
 
@@ -176,7 +179,7 @@ func (s *scrubber) text(t string) string {
 	}
 	t = strings.Map(oneLine, strings.ToValidUTF8(t, "\uFFFD"))
 	for _, secret := range s.secrets {
-		t = replaceWord(t, secret.value, secret.as)
+		t = secret.hide(t)
 	}
 	t = userinfo.ReplaceAllString(t, "$1")
 	t = queryPair.ReplaceAllStringFunc(t, hidePair)
@@ -253,17 +256,18 @@ func base(param string) string {
 	}, name)
 }
 
-// replaceWord replaces value wherever it stands. A short value only counts
-// when nothing is glued to it: the key "k" is not in "check".
-func replaceWord(t, value, as string) string {
+// hide replaces the secret wherever it stands. A short one only counts when
+// nothing is glued to it: the key "k" is not in "check".
+func (x secret) hide(t string) string {
 	const long = 8
-	if len(value) >= long {
-		return strings.ReplaceAll(t, value, as)
+	value, in := x.value, t
+	if x.anyCase {
+		value, in = lower(value), lower(t)
 	}
 	var b strings.Builder
 	done := 0
 	for {
-		i := strings.Index(t[done:], value)
+		i := strings.Index(in[done:], value)
 		if i < 0 {
 			b.WriteString(t[done:])
 			return b.String()
@@ -272,13 +276,23 @@ func replaceWord(t, value, as string) string {
 		b.WriteString(t[done:start])
 		before, _ := utf8.DecodeLastRuneInString(t[:start])
 		after, _ := utf8.DecodeRuneInString(t[end:])
-		if wordRune(before) || wordRune(after) {
-			b.WriteString(value)
+		if len(value) < long && (wordRune(before) || wordRune(after)) {
+			b.WriteString(t[start:end])
 		} else {
-			b.WriteString(as)
+			b.WriteString(x.as)
 		}
 		done = end
 	}
+}
+
+// lower makes the letters of keys and headers small, and keeps the length.
+func lower(t string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, t)
 }
 
 func wordRune(r rune) bool {

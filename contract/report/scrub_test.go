@@ -91,6 +91,7 @@ func TestScrubText(t *testing.T) {
 	})
 	for _, tt := range []struct{ name, in, want string }{
 		{"a short key is a word", "k is checked: key=k, \"k\"", "<key> is checked: key=<key>, \"<key>\""},
+		{"a key in other letters", "K is refused: X-K, Kay", "<key> is refused: X-<key>, Kay"},
 		{"what a search asked for", "no O'Brien is found", "no <family> is found"},
 		{"a person's parameter", "Practitioner?name:exact=Anne&_count=5", "Practitioner?name:exact=<name>&_count=5"},
 		{"a chained one", "?organization.identifier=42", "?organization.identifier=<identifier>"},
